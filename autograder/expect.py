@@ -1,0 +1,217 @@
+"""What checks say: each function is quiet when the expectation holds and raises `Unmet` with a helpful text when not.
+
+They take what `Student` brought back: arrays and plain values, never a student's object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .student import Student, StudentError
+
+
+class Unmet(Exception):
+    """An expectation that does not hold; ``hint`` says where to look."""
+
+    def __init__(self, message: str, hint: str | None = None):
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Credit:
+    """A fraction of a check's points, in [0, 1], with what was measured."""
+
+    fraction: float
+    message: str
+    hint: str | None = None
+
+
+def array(value: Any, *, name: str = "the result") -> np.ndarray:
+    """The value as a numeric array; lists of numbers are welcome."""
+    if value is None:
+        raise Unmet(f"{name} is None", hint="is there a return at the end of the function?")
+    try:
+        result = np.asarray(value)
+    except ValueError:
+        raise Unmet(f"{name} is a list of unequal parts, not an array") from None
+    if result.dtype.kind not in "biuf":
+        raise Unmet(f"{name} is {_short(value)}, not an array of numbers")
+    return result
+
+
+def shape(value: Any, expected: tuple[int, ...], *, name: str = "the result", hint: str | None = None) -> None:
+    """The array has exactly this shape."""
+    got = array(value, name=name).shape
+    if got != tuple(expected):
+        raise Unmet(f"{name} has shape {got}; expected {tuple(expected)}", hint)
+
+
+def integer(value: Any, *, name: str = "the result", hint: str | None = None) -> None:
+    """The array holds integers: labels and indices do not come as floats."""
+    kind = array(value, name=name).dtype
+    if kind.kind not in "iu":
+        raise Unmet(f"{name} has dtype {kind}; expected integers", hint)
+
+
+def finite(value: Any, *, name: str = "the result", hint: str | None = None) -> None:
+    """No NaN and no infinity."""
+    bad = ~np.isfinite(array(value, name=name).astype(float))
+    if bad.any():
+        raise Unmet(f"{name} has {int(bad.sum())} values that are NaN or infinite", hint or "0/0 or log(0) gives these")
+
+
+def equal(value: Any, expected: Any, *, name: str = "the result", hint: str | None = None) -> None:
+    """Same shape, same values."""
+    close(value, expected, rtol=0, atol=0, name=name, hint=hint)
+
+
+def close(
+    value: Any,
+    expected: Any,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    name: str = "the result",
+    hint: str | None = None,
+) -> None:
+    """Same shape, and ``|value - expected| <= atol + rtol |expected|`` everywhere."""
+    got, want = array(value, name=name), np.asarray(expected)
+    if got.shape != want.shape:
+        raise Unmet(f"{name} has shape {got.shape}; expected {want.shape}", hint)
+    off = ~np.isclose(got.astype(float), want.astype(float), rtol=rtol, atol=atol)
+    if not off.any():
+        return
+    if got.ndim == 0:
+        raise Unmet(f"{name} is {got.item():.6g}; expected {want.item():.6g}", hint)
+    at = tuple(int(i) for i in np.argwhere(off)[0])
+    place = at[0] if len(at) == 1 else at
+    raise Unmet(
+        f"{int(off.sum())} of {off.size} values of {name} differ; at index {place} it is {got[at]:.6g}, "
+        f"expected {want[at]:.6g}",
+        hint,
+    )
+
+
+def same_partition(labels: Any, expected: Any, *, name: str = "the labels", hint: str | None = None) -> None:
+    """The same groups, whatever their numbers."""
+    got, want = array(labels, name=name), np.asarray(expected)
+    if got.shape != want.shape:
+        raise Unmet(f"{name} have shape {got.shape}; expected {want.shape}", hint)
+    finite(got, name=name)
+    _, a = np.unique(got, return_inverse=True)
+    _, b = np.unique(want, return_inverse=True)
+    pairs = len(np.unique(np.stack([a.ravel(), b.ravel()]), axis=1).T)
+    if not pairs == a.max() + 1 == b.max() + 1:
+        raise Unmet(
+            f"{name} form {a.max() + 1} groups that are not the expected {b.max() + 1} groups "
+            "(their numbers do not matter, who is with whom does)",
+            hint,
+        )
+
+
+def same_rows(rows: Any, expected: Any, *, atol: float = 1e-6, name: str = "the rows", hint: str | None = None) -> None:
+    """The same rows in any order, each within ``atol`` of its partner."""
+    from scipy.optimize import linear_sum_assignment
+
+    want = np.asarray(expected, dtype=float)
+    shape(rows, want.shape, name=name, hint=hint)
+    finite(rows, name=name, hint=hint)
+    got = array(rows).astype(float)
+    distance = np.abs(got[:, None] - want[None]).max(axis=2)  # (k, k)
+    i, j = linear_sum_assignment(distance)
+    worst = int(np.argmax(distance[i, j]))
+    if distance[i, j].max() > atol:
+        raise Unmet(
+            f"{name} are not the expected ones in any order: {_row(got[i[worst]])} has no partner "
+            f"(nearest expected: {_row(want[j[worst]])})",
+            hint,
+        )
+
+
+def at_most(value: Any, limit: float, *, what: str = "the result", hint: str | None = None) -> None:
+    """A number that is finite and not above the limit."""
+    between(value, -np.inf, limit, what=what, hint=hint)
+
+
+def at_least(value: Any, limit: float, *, what: str = "the result", hint: str | None = None) -> None:
+    """A number that is finite and not below the limit."""
+    between(value, limit, np.inf, what=what, hint=hint)
+
+
+def between(value: Any, low: float, high: float, *, what: str = "the result", hint: str | None = None) -> None:
+    """One finite number in [low, high]."""
+    number = scalar(value, name=what)
+    if not low <= number <= high:
+        limits = f"at most {high:.6g}" if low == -np.inf else f"at least {low:.6g}"
+        limits = limits if np.inf in (-low, high) else f"between {low:.6g} and {high:.6g}"
+        raise Unmet(f"{what} is {number:.6g}; expected {limits}", hint)
+
+
+def scalar(value: Any, *, name: str = "the result") -> float:
+    """One finite number; an array of one element counts."""
+    got = array(value, name=name)
+    if got.size != 1:
+        raise Unmet(f"{name} has shape {got.shape}; expected one number")
+    number = float(got.reshape(-1)[0])
+    if not np.isfinite(number):
+        raise Unmet(f"{name} is {number}; expected a finite number")
+    return number
+
+
+def true(condition: bool, message: str, *, hint: str | None = None) -> None:
+    """Anything else: ``message`` says what was seen and what was expected."""
+    if not condition:
+        raise Unmet(message, hint)
+
+
+def items(value: Any, count: int, *, name: str = "the result", hint: str | None = None) -> list:
+    """The parts of a tuple that a student's function returned."""
+    if not isinstance(value, list) or len(value) != count:
+        raise Unmet(f"{name} is {_short(value)}; expected {count} things, as in `return a, b`", hint)
+    return value
+
+
+def inputs_unchanged(student: Student) -> None:
+    """No call so far changed one of its arguments in place."""
+    if student._mutated:
+        function, argument = student._mutated[0]
+        which = f"number {int(argument) + 1}" if argument.isdigit() else repr(argument)
+        raise Unmet(
+            f"{function} changed its argument {which} in place",
+            hint="work on a copy: the caller still needs its array",
+        )
+
+
+def raises(call: Callable[[], Any], *kinds: str, hint: str | None = None) -> None:
+    """The student's function raises one of these exceptions, given by name."""
+    try:
+        result = call()
+    except StudentError as error:
+        if error.type in kinds:
+            return
+        raise
+    raise Unmet(f"expected {' or '.join(kinds)}, but it returned {_short(result)}", hint)
+
+
+def ramp(value: Any, *, zero: float, full: float, what: str, hint: str | None = None) -> Credit:
+    """Points that rise from ``zero`` (none) to ``full`` (all), instead of a cliff. ``full < zero`` ramps downwards."""
+    number = scalar(value, name=what)
+    fraction = float(np.clip((number - zero) / (full - zero), 0.0, 1.0))
+    return Credit(fraction, f"{what} is {number:.3f}; all points from {full:g}, none up to {zero:g}", hint)
+
+
+def _row(row: np.ndarray) -> str:
+    return np.array2string(row[:6], precision=4, separator=", ", threshold=6)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"{type(value).__name__} {str(value)[:40]!r}" if value is not None else "None"

@@ -1,0 +1,136 @@
+"""Grade one submission, or many: from bytes to `Report`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from . import submission as submissions
+from .course import Course, LessonPlan
+from .lesson import CheckResult, run_check
+from .report import Report
+from .sandbox import SandboxUnavailable
+from .student import SandboxStudent, Student
+from .submission import BadSubmission, Source
+
+PUBLIC_SEED = 0  # inputs of `check(...)` and `unseg check`, which a student may run again and again
+
+
+def new_seed() -> int:
+    """A secret seed for one submission; below 2**53, so that every JSON reader keeps it exact."""
+    return secrets.randbits(52)
+
+
+def grade(
+    data: bytes,
+    name: str,
+    course: Course,
+    *,
+    lesson: str | None = None,
+    seed: int | None = None,
+    isolated: bool = True,
+) -> Report:
+    """Grade the bytes of one notebook or script.
+
+    Parameters
+    ----------
+    lesson : id of the lesson; found from the content when None
+    seed : draws the hidden inputs; a fresh secret one when None
+    isolated : run student code in the sandbox; False only for one's own code
+
+    Returns
+    -------
+    Report
+        Bad input gives a report whose ``error`` says what is wrong.
+
+    Raises
+    ------
+    SandboxUnavailable
+        If ``isolated`` and this machine lacks the means: nothing can be graded here.
+    """
+    started = time.perf_counter()
+    report = Report(name, seed=new_seed() if seed is None else seed, versions=_versions())
+    try:
+        submission = submissions.read(data, name)
+        report.sha256 = submission.sha256
+        plan = submissions.find_lesson(submission, course, lesson)
+        report.lesson, report.title, report.max_score = plan.id, plan.title, plan.max_score
+        definitions = submissions.definitions(submission, [t.name for t in plan.tasks])
+        report.notes = submission.notes
+        student = SandboxStudent(definitions, view=plan.view, limits=plan.limits, isolated=isolated)
+        try:
+            report.checks = run_all(plan, student, report.seed)
+            report.notes += _failed_definitions(plan, student)
+        finally:
+            student.close()
+        _explain_missing(report.checks, submissions.misnamed(submission, plan))
+    except BadSubmission as error:
+        report.error = str(error)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def run_all(plan: LessonPlan, student: Student, seed: int, tasks: Iterable[str] | None = None) -> list[CheckResult]:
+    """Run the checks of a lesson, or of some of its tasks."""
+    lesson = plan.lesson()
+    wanted = {t.name for t in plan.tasks} if tasks is None else set(tasks)
+    results = [
+        run_check(check, student, seed, lesson, scale=plan.scale(check.task))
+        for check in lesson.checks
+        if check.task in wanted
+    ]
+    order = [t.name for t in plan.tasks]
+    results.sort(key=lambda r: order.index(r.task))
+    _explain_uses({c.id: c.uses for c in lesson.checks}, results)
+    return results
+
+
+def grade_all(
+    sources: Iterable[Source],
+    course: Course,
+    *,
+    lesson: str | None = None,
+    seed: int | None = None,
+    isolated: bool = True,
+) -> Iterator[Report]:
+    """Reports in order; whatever one submission does, the next one is graded."""
+    for source in sources:
+        try:
+            yield grade(source.load(), source.name, course, lesson=lesson, seed=seed, isolated=isolated)
+        except SandboxUnavailable:
+            raise
+        except BadSubmission as error:
+            yield Report(source.name, error=str(error), seed=seed or 0, versions=_versions())
+        except Exception as error:  # our own fault: say so, cost nobody else anything
+            yield Report(source.name, error=f"could not be graded, the grader failed ({type(error).__name__}: {error})")
+
+
+def _explain_uses(uses: dict[str, tuple[str, ...]], results: list[CheckResult]) -> None:
+    """Point from a check that failed to the student's own function below it that failed first."""
+    passed = {r.task for r in results} - {r.task for r in results if r.points < r.max_points}
+    known = {r.task for r in results}
+    for result in results:
+        broken = [u for u in uses[result.id] if u in known and u not in passed]
+        if result.status not in ("passed", "missing") and broken:
+            first = f"this also runs your {broken[0]}, which does not pass its own checks yet: mend that first"
+            result.hint = f"{result.hint}; {first}" if result.hint else first
+
+
+def _explain_missing(results: list[CheckResult], misnamed: dict[str, str]) -> None:
+    for result in results:
+        if result.status == "missing" and result.task in misnamed:
+            result.hint = f"{misnamed[result.task]}: give the function the name {result.task}"
+
+
+def _failed_definitions(plan: LessonPlan, student: SandboxStudent) -> list[str]:
+    tasks = {t.name for t in plan.tasks}
+    return [f"{name}: {failed['reason']}" for name, failed in sorted(student.failed.items()) if name in tasks]
+
+
+def _versions() -> dict[str, str]:
+    return {"unseg": importlib.metadata.version("unseg"), "python": platform.python_version(), "numpy": np.__version__}

@@ -1,0 +1,28 @@
+"""Reports as CSV: one row a submission, one column a task."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from . import Report, plain
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render(reports: list[Report]) -> str:
+    """CSV with a header; text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    tasks = list(dict.fromkeys(f"{r.lesson}.{t}" for r in reports for t in r.tasks()))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["submission", "lesson", "score", "max_score", "error", *tasks])
+    for report in reports:
+        points = {f"{report.lesson}.{t}": round(sum(c.points for c in cs), 2) for t, cs in report.tasks().items()}
+        row = [_text(report.submission), report.lesson or "", report.score, report.max_score, _text(report.error or "")]
+        writer.writerow(row + [points.get(t, "") for t in tasks])
+    return stream.getvalue()
+
+
+def _text(value: str) -> str:
+    value = plain(value).replace("\n", " ")
+    return "'" + value if value.startswith(_FORMULA) else value

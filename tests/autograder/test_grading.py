@@ -1,0 +1,127 @@
+"""From bytes to reports: one submission, many, and what goes wrong."""
+
+import json
+
+import numpy as np
+import pytest
+from toy import COURSE, PLAN, SOLUTION
+
+from autograder import grading, release
+from autograder.sandbox import SandboxUnavailable, why_not
+from autograder.submission import find
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
+
+
+def grade(source, name="a.py", **options):
+    return grading.grade(source.encode() if isinstance(source, str) else source, name, COURSE, **options)
+
+
+def test_the_solution_gets_everything_and_the_stub_nothing():
+    assert grade(SOLUTION).score == PLAN.max_score == 30
+    stub = grade(release.build(SOLUTION, PLAN, COURSE, file="x"), "a.ipynb")
+    assert stub.score == 0 and {c.status for c in stub.checks} == {"missing"}
+    assert stub.checks[0].message == "double is not written yet" and stub.error is None
+
+
+def test_half_of_it_gets_half_of_it_and_says_which_to_mend_first():
+    report = grade(SOLUTION.replace("FACTOR * np.asarray(x)", "np.asarray(x) ** 2"))
+    status = {c.id: c.status for c in report.checks}
+    assert status["toy.double.leaves_its_input_alone"] == "passed"
+    assert report.checks[0].mistake == "squares instead"
+    hint = next(c.hint for c in report.checks if c.id.endswith("sums_the_doubled_values"))
+    assert "this also runs your double" in hint
+
+
+def test_the_same_seed_gives_the_same_report_and_seeds_differ_otherwise():
+    def without_times(report):
+        values = report.as_dict()
+        return {**values, "seconds": 0, "checks": [{**c, "seconds": 0} for c in values["checks"]]}
+
+    wrong = SOLUTION.replace("FACTOR * np", "FACTOR + np")
+    assert without_times(grade(wrong, seed=7)) == without_times(grade(wrong, seed=7))
+    assert grade(SOLUTION).seed != grade(SOLUTION).seed
+
+
+def test_a_crash_or_a_loop_costs_that_task_only():
+    for bad in ("import os; os._exit(1)", "while True: pass"):
+        report = grade(SOLUTION.replace("doubled_values = double(x)", bad))
+        tasks = {t: sum(c.points for c in cs) for t, cs in report.tasks().items()}
+        assert tasks == {"double": 10, "total": 0}
+        assert {c.status for c in report.checks if c.task == "total"} <= {"crash", "timeout"}
+
+
+def test_a_submission_cannot_hold_the_queue():
+    report = grade(SOLUTION.replace("return FACTOR", "while True: pass\n    return FACTOR"))
+    assert report.score == 0 and report.seconds < 2 * PLAN.limits.total_seconds
+
+
+def test_definitions_that_end_the_process_are_reported():
+    report = grade(SOLUTION.replace("FACTOR = 2", "import os\nFACTOR = os._exit(3)"))
+    assert report.score == 0 and "definitions could not be run" in report.checks[0].message
+
+
+def test_a_misnamed_function_gets_a_hint():
+    report = grade(SOLUTION.replace("def double(x)", "def doubled(x)"))
+    assert report.checks[0].hint == "its cell (number 3) defines doubled instead: give the function the name double"
+
+
+def test_a_missing_import_is_named():
+    report = grade(
+        SOLUTION.replace("import numpy as np", "import numpy as np\nimport sklearn.cluster as sk").replace(
+            "return FACTOR * np.asarray(x)", "return sk.KMeans(2)"
+        )
+    )
+    assert "sklearn.cluster as sk is not available when this lesson is graded" in report.checks[0].message
+
+
+def test_a_syntax_error_in_one_cell_is_a_note():
+    report = grade(SOLUTION.replace("doubled_values = double(x)", "doubled_values = double(x"))
+    assert [c.points for c in report.checks if c.task == "double"] == [4, 6]
+    assert any("cannot be read" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [(b"", "a.ipynb"), (b"\x00\xff", "b.ipynb"), (b'{"cells": [', "c.ipynb"), (b"x=1", "d.py")]
+)
+def test_bad_input_is_a_report_with_an_error(data, name):
+    report = grade(data, name)
+    assert report.score == 0 and report.error and report.checks == []
+    assert json.dumps(report.as_dict())
+
+
+def test_one_bad_file_of_a_batch_costs_the_others_nothing(tmp_path, monkeypatch):
+    for name, text in {"a.py": SOLUTION, "b.ipynb": "{", "c.py": SOLUTION, "d.py": SOLUTION}.items():
+        (tmp_path / name).write_text(text)
+    real = grading.run_all
+
+    def failing(plan, student, seed):
+        if student._sandbox is None and failing.count == 1:
+            failing.count += 1
+            raise RuntimeError("our own fault")
+        failing.count += 1
+        return real(plan, student, seed)
+
+    failing.count = 0
+    monkeypatch.setattr(grading, "run_all", failing)
+    reports = list(grading.grade_all(find([tmp_path]), COURSE))
+    assert [r.score for r in reports] == [30, 0, 0, 30]
+    assert "is damaged" in reports[1].error and "the grader failed (RuntimeError: our own fault)" in reports[2].error
+
+
+def test_without_isolation_nothing_is_graded(monkeypatch):
+    monkeypatch.setattr("autograder.sandbox.view.bwrap", lambda: None)
+    with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
+        grade(SOLUTION)
+    assert grade(SOLUTION, isolated=False).score == 30
+
+
+def test_the_judge_never_runs_student_code(monkeypatch):
+    """A submission that would change this process if any of it were run here."""
+    report = grade(
+        "import builtins\nbuiltins.CHEATED = True\n"
+        + SOLUTION.replace("FACTOR = 2", "import numpy\nnumpy.CHEATED = 1\nFACTOR = 2")
+    )
+    import builtins
+
+    assert report.score == 30 and not hasattr(builtins, "CHEATED") and not hasattr(np, "CHEATED")
