@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from . import submission as submissions
-from .course import Course, LessonPlan
+from .course import Course, CourseError, LessonPlan
 from .lesson import CheckResult, run_check
 from .report import Report
 from .sandbox import SandboxUnavailable
@@ -102,8 +102,8 @@ def grade_all(
     for source in sources:
         try:
             yield grade(source.load(), source.name, course, lesson=lesson, seed=seed, isolated=isolated)
-        except SandboxUnavailable:
-            raise
+        except (SandboxUnavailable, CourseError):
+            raise  # nothing can be graded until an instructor mends this
         except BadSubmission as error:
             yield Report(source.name, error=str(error), seed=seed or 0, versions=_versions())
         except Exception as error:  # our own fault: say so, cost nobody else anything
