@@ -34,7 +34,7 @@ class Credit:
 def array(value: Any, *, name: str = "the result") -> np.ndarray:
     """The value as a numeric array; lists of numbers are welcome."""
     if value is None:
-        raise Unmet(f"{name} is None", hint="is there a return at the end of the function?")
+        raise Unmet(f"{name}: None", hint="is there a return at the end of the function?")
     try:
         result = np.asarray(value)
     except ValueError:
@@ -48,21 +48,21 @@ def shape(value: Any, expected: tuple[int, ...], *, name: str = "the result", hi
     """The array has exactly this shape."""
     got = array(value, name=name).shape
     if got != tuple(expected):
-        raise Unmet(f"{name} has shape {got}; expected {tuple(expected)}", hint)
+        raise Unmet(f"{name}: shape {got}, expected {tuple(expected)}", hint)
 
 
 def integer(value: Any, *, name: str = "the result", hint: str | None = None) -> None:
     """The array holds integers: labels and indices do not come as floats."""
     kind = array(value, name=name).dtype
     if kind.kind not in "iu":
-        raise Unmet(f"{name} has dtype {kind}; expected integers", hint)
+        raise Unmet(f"{name}: dtype {kind}, expected integers", hint)
 
 
 def finite(value: Any, *, name: str = "the result", hint: str | None = None) -> None:
     """No NaN and no infinity."""
     bad = ~np.isfinite(array(value, name=name).astype(float))
     if bad.any():
-        raise Unmet(f"{name} has {int(bad.sum())} values that are NaN or infinite", hint or "0/0 or log(0) gives these")
+        raise Unmet(f"{name}: {int(bad.sum())} values are NaN or infinite", hint or "0/0 or log(0) gives these")
 
 
 def equal(value: Any, expected: Any, *, name: str = "the result", hint: str | None = None) -> None:
@@ -82,7 +82,7 @@ def close(
     """Same shape, and ``|value - expected| <= atol + rtol |expected|`` everywhere."""
     got, want = array(value, name=name), np.asarray(expected)
     if got.shape != want.shape:
-        raise Unmet(f"{name} has shape {got.shape}; expected {want.shape}", hint)
+        raise Unmet(f"{name}: shape {got.shape}, expected {want.shape}", hint)
     off = ~np.isclose(got.astype(float), want.astype(float), rtol=rtol, atol=atol)
     if not off.any():
         return
@@ -101,7 +101,7 @@ def same_partition(labels: Any, expected: Any, *, name: str = "the labels", hint
     """The same groups, whatever their numbers."""
     got, want = array(labels, name=name), np.asarray(expected)
     if got.shape != want.shape:
-        raise Unmet(f"{name} have shape {got.shape}; expected {want.shape}", hint)
+        raise Unmet(f"{name}: shape {got.shape}, expected {want.shape}", hint)
     finite(got, name=name)
     _, a = np.unique(got, return_inverse=True)
     _, b = np.unique(want, return_inverse=True)
@@ -156,7 +156,7 @@ def scalar(value: Any, *, name: str = "the result") -> float:
     """One finite number; an array of one element counts."""
     got = array(value, name=name)
     if got.size != 1:
-        raise Unmet(f"{name} has shape {got.shape}; expected one number")
+        raise Unmet(f"{name}: shape {got.shape}, expected one number")
     number = float(got.reshape(-1)[0])
     if not np.isfinite(number):
         raise Unmet(f"{name} is {number}; expected a finite number")

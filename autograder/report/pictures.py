@@ -20,7 +20,8 @@ def data_uri(panel: np.ndarray) -> str:
     image = Image.fromarray(np.ascontiguousarray(picture, dtype=np.uint8))
     smaller = MAX_SIDE / max(image.size)
     size = (max(1, round(image.width * smaller)), max(1, round(image.height * smaller)))
-    image = image.resize(size, Image.Resampling.BICUBIC if panel.ndim == 3 else Image.Resampling.NEAREST)
+    is_photo_made_smaller = panel.ndim == 3 and smaller < 1  # pixels of small images, and labels, stay sharp
+    image = image.resize(size, Image.Resampling.BICUBIC if is_photo_made_smaller else Image.Resampling.NEAREST)
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -141,10 +141,10 @@ class TestExpect:
     @pytest.mark.parametrize(
         ("call", "words"),
         [
-            (lambda: expect.shape(np.zeros(3), (4,)), r"shape \(3,\); expected \(4,\)"),
-            (lambda: expect.shape(None, (4,)), "is None"),
-            (lambda: expect.integer(np.zeros(3)), "float64; expected integers"),
-            (lambda: expect.finite([1.0, np.nan]), "1 values that are NaN"),
+            (lambda: expect.shape(np.zeros(3), (4,)), r"shape \(3,\), expected \(4,\)"),
+            (lambda: expect.shape(None, (4,)), "the result: None"),
+            (lambda: expect.integer(np.zeros(3)), "float64, expected integers"),
+            (lambda: expect.finite([1.0, np.nan]), "1 values are NaN"),
             (lambda: expect.close([1.0, 2.0], [1.0, 2.1]), "at index 1 it is 2, expected 2.1"),
             (lambda: expect.close(np.zeros((2, 2)), np.eye(2)), r"2 of 4 values .* at index \(0, 0\)"),
             (lambda: expect.close(3, 4), "the result is 3; expected 4"),
