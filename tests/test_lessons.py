@@ -69,6 +69,7 @@ def test_the_solution_passes_whatever_the_seed(id, seed):
         assert not wrong
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the mistakes divide by zero, and more
 @pytest.mark.parametrize(("id", "task", "name"), MISTAKES, ids=[f"{t}-{n}" for _, t, n in MISTAKES])
 def test_every_named_mistake_costs_points_and_is_recognised(id, task, name, seed):
     mistake = next(m for m in COURSE[id].lesson().mistakes if (m.task, m.name) == (task, name))
