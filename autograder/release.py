@@ -17,14 +17,16 @@ STUB = 'raise NotImplementedError("your code here")'
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 SETUP = """\
-# Run this cell first. On Colab it installs the course (about a minute); elsewhere it only looks whether it is there.
+# Run this cell first. On Colab it installs the course (about a minute);
+# elsewhere it only looks whether the course is there.
 import importlib.util
 import sys
 
+course = "unseg @ git+{repository}"
 if importlib.util.find_spec("unseg_helpers") is None:
     if "google.colab" not in sys.modules:
-        raise ModuleNotFoundError("the course is not installed here: pip install 'unseg @ git+{repository}'")
-    %pip install --quiet "unseg @ git+{repository}"
+        raise ModuleNotFoundError(f"not installed here: pip install '{{course}}'")
+    %pip install --quiet "$course"
 """
 
 
