@@ -1,0 +1,1336 @@
+"""Checks and named mistakes of lesson 02, k-means.
+
+Points are drawn fresh for each submission, so thresholds and "must differ" conditions hold for every seed: where a
+random input could hide a mistake, the input is drawn again until it cannot. Notation: n points, d features, k
+clusters; x (n, d), centers (k, d), labels (n,).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from autograder import expect
+from autograder.lesson import Lesson, Rng
+from unseg_helpers import datasets, features, metrics
+
+lesson = Lesson("02_kmeans")
+
+
+# --- The truth: short and plain, written apart from the solution and from unseg_helpers ---
+
+
+def sq_dist(x, centers):
+    """(n, d), (k, d) -> (n, k), in float64 and without the expansion, so exact far from the origin."""
+    return cdist(np.asarray(x, dtype=float), np.asarray(centers, dtype=float), "sqeuclidean")
+
+
+def nearest(x, centers):
+    return sq_dist(x, centers).argmin(axis=1)
+
+
+def total(x, centers, labels):
+    return float(((np.asarray(x, dtype=float) - centers[labels]) ** 2).sum())
+
+
+def means(x, labels, k, empty=np.nan):
+    """Means of the clusters; rows of empty ones are filled with `empty`."""
+    return by_cluster(np.asarray(x, dtype=float), labels, k, lambda points: points.mean(axis=0), empty)
+
+
+def by_cluster(x, labels, k, summary, empty=np.nan):
+    """`summary` of the points of each cluster; rows of empty ones are filled with `empty`, without a warning."""
+    centers = np.full((k, x.shape[1]), empty, dtype=float)
+    for j in np.unique(labels):
+        centers[j] = summary(x[labels == j])
+    return centers
+
+
+def moved(x, labels, k):
+    """The update of the task: means, and the points farthest from their own mean for the empty clusters."""
+    centers = means(x, labels, k)
+    empty = np.flatnonzero(np.isnan(centers[:, 0]))
+    own = ((x - centers[labels]) ** 2).sum(axis=1)
+    centers[empty] = x[np.argsort(-own, kind="stable")[: len(empty)]]
+    return centers
+
+
+def lloyd(x, centers, max_iter=100):
+    labels = nearest(x, centers)
+    history = [total(x, centers, labels)]
+    for _ in range(max_iter):
+        centers = moved(x, labels, len(centers))
+        old, labels = labels, nearest(x, centers)
+        history.append(total(x, centers, labels))
+        if (old == labels).all():
+            break
+    return labels, centers, history
+
+
+def seeded(x, k, rng, weight=lambda sq: sq, keep=np.minimum):
+    """k-means++; the mistakes swap how a distance becomes a probability and which distance is kept."""
+    picked = [rng.integers(len(x))]
+    sq = sq_dist(x, x[picked])[:, 0]
+    for _ in range(1, k):
+        p = weight(sq)
+        picked.append(rng.choice(len(x), p=p / p.sum()))
+        sq = keep(sq, sq_dist(x, x[picked[-1:]])[:, 0])
+    return x[picked]
+
+
+# --- squared_distances ---
+
+
+@lesson.check("squared_distances", points=5)
+def every_pair(student, rng):
+    """Squared distance of every point to every center."""
+    x, centers = rng.normal(size=(7, 3)), rng.normal(size=(4, 3))
+    result = student.squared_distances(x, centers)
+    expect.shape(result, (7, 4), hint="one row for each point, one column for each center")
+    expect.close(result, sq_dist(x, centers), rtol=1e-4, atol=1e-5, hint="|x|² - 2 x·c + |c|², no root at the end")
+
+
+@lesson.check("squared_distances", points=2)
+def any_sizes(student, rng):
+    """One point, one center, one feature, or more centers than points."""
+    for n, k, d in [(2, 5, 3), (6, 1, 4), (3, 3, 3), (4, 2, 1), (1, 1, 1)]:
+        x, centers = rng.normal(size=(n, d)), rng.normal(size=(k, d))
+        result = student.squared_distances(x, centers)
+        expect.shape(result, (n, k), name=f"the result for n={n}, k={k}, d={d}")
+        expect.close(result, sq_dist(x, centers), rtol=1e-4, atol=1e-5, name=f"the result for n={n}, k={k}, d={d}")
+
+
+@lesson.check("squared_distances", points=3)
+def far_from_the_origin(student, rng):
+    """Exact and never negative for float32 points far from the origin."""
+    # True distances are 0 to about 40. Plain float32 expansion is off by 0.25 and more (|x|² is 3e6, its last bit
+    # 0.25); after the shift the error is below 1e-4 over 1000 seeds.
+    x = (1000 + rng.normal(size=(40, 3))).astype(np.float32)
+    result = student.squared_distances(x, x[:10])
+    expect.shape(result, (40, 10))
+    hint = "float32 has 7 digits: subtract x.mean(axis=0) from x and from centers before you expand the square"
+    expect.finite(result, hint=hint)
+    expect.at_least(np.min(result), 0, what="the smallest squared distance", hint=hint)
+    expect.close(result, sq_dist(x, x[:10]), rtol=1e-3, atol=1e-3, hint=hint)
+    expect.inputs_unchanged(student)
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the root is taken: these are distances, not squared ones",
+    see="x = [[0, 0]], center = [[3, 4]]: the answer is 25, not 5",
+)
+def rooted(x, centers):
+    return np.sqrt(sq_dist(x, centers))
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the square is forgotten: differences are summed as they are, without a sign",
+    see="x = [[0, 0]], center = [[3, 4]]: the answer is 25, not 7",
+)
+def manhattan(x, centers):
+    return cdist(x, centers, "cityblock")
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the cross term has the wrong sign (+ 2 x·c)",
+    see="the distance of a point to itself must be 0: print squared_distances(x, x).diagonal()",
+)
+def wrong_sign(x, centers):
+    return (x**2).sum(axis=1)[:, None] + 2 * x @ centers.T + (centers**2).sum(axis=1)
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the cross term has lost its factor 2",
+    see="the distance of a point to itself must be 0: print squared_distances(x, x).diagonal()",
+)
+def no_factor_two(x, centers):
+    return (x**2).sum(axis=1)[:, None] - x @ centers.T + (centers**2).sum(axis=1)
+
+
+@lesson.mistake(
+    "squared_distances",
+    "|c|² is missing",
+    see="x = [[0, 0]], center = [[3, 4]]: the answer is 25, not 0",
+)
+def no_center_term(x, centers):
+    return (x**2).sum(axis=1)[:, None] - 2 * x @ centers.T
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the result is transposed: centers in rows, points in columns",
+    see="print(squared_distances(x, centers).shape): it must be (number of points, number of centers)",
+)
+def transposed(x, centers):
+    return sq_dist(x, centers).T
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the mean over the features is taken instead of the sum",
+    see="x = [[0, 0]], center = [[3, 4]]: the answer is 25, not 12.5",
+)
+def mean_over_features(x, centers):
+    return sq_dist(x, centers) / x.shape[1]
+
+
+@lesson.mistake(
+    "squared_distances",
+    "the sum runs over the centers instead of over the features (axis 1 of the (n, k, d) array)",
+    see="print(squared_distances(x, centers).shape): it must not depend on the number of features",
+)
+def summed_over_centers(x, centers):
+    return ((x[:, None] - centers[None]) ** 2).sum(axis=1)
+
+
+@lesson.mistake(
+    "squared_distances",
+    "digits are lost far from the origin: huge numbers are subtracted in float32",
+    see="x = np.float32([[1000.1, 1000.2]]); print(squared_distances(x, x)): it must be 0, never negative",
+)
+def cancelled(x, centers):
+    return (x**2).sum(axis=1)[:, None] - 2 * x @ centers.T + (centers**2).sum(axis=1)
+
+
+# --- assign ---
+
+
+@lesson.check("assign", points=5, uses=("squared_distances",))
+def nearest_center(student, rng):
+    """Each point gets the number of its nearest center."""
+    x, centers = rng.normal(size=(50, 3)), rng.normal(size=(6, 3))
+    labels = student.assign(x, centers)
+    expect.shape(labels, (50,), name="the labels", hint="one label for each point: argmin along axis 1, the centers")
+    expect.equal(labels, nearest(x, centers), name="the labels", hint="argmin over the squared distances")
+
+
+@lesson.check("assign", points=3, uses=("squared_distances",))
+def numbers_from_zero(student, rng):
+    """Integers from 0, for one center and for more centers than points too."""
+    # Centers of very different length, so that forgetting |c|² shows. All calls first, then the verdict: for a single
+    # center several mistakes look alike.
+    cases = []
+    for n, k in [(40, 5), (5, 1), (4, 9), (1, 3)]:
+        x, centers = rng.normal(size=(n, 2)), rng.normal(size=(k, 2)) * rng.uniform(0.2, 3, size=(k, 1))
+        name = f"the labels of {n} point{'s' * (n > 1)} and {k} center{'s' * (k > 1)}"
+        cases.append((name, nearest(x, centers), student.assign(x, centers)))
+    for name, expected, labels in cases:
+        expect.shape(labels, expected.shape, name=name)
+        expect.integer(labels, name=name, hint="labels are used as indices: np.zeros(n, dtype=int)")
+        expect.equal(labels, expected, name=name)
+    expect.inputs_unchanged(student)
+
+
+@lesson.mistake(
+    "assign",
+    "argmin over the wrong axis: the nearest point of each center",
+    see="print(assign(x, centers).shape): it must be the number of points, not of centers",
+)
+def argmin_over_points(x, centers):
+    return sq_dist(x, centers).argmin(axis=0)
+
+
+@lesson.mistake(
+    "assign",
+    "argmin without an axis: one number for the whole table",
+    see="print(assign(x, centers)): it must be one label for each point",
+)
+def argmin_of_all(x, centers):
+    return sq_dist(x, centers).argmin()
+
+
+@lesson.mistake(
+    "assign",
+    "argmax: each point goes to its farthest center",
+    see="assign(centers, centers) must be 0, 1, 2, ...: each center is nearest to itself",
+)
+def argmax(x, centers):
+    return sq_dist(x, centers).argmax(axis=1)
+
+
+@lesson.mistake(
+    "assign",
+    "min instead of argmin: distances are returned, not labels",
+    see="print(assign(x, centers).dtype): labels are integers",
+)
+def minimum(x, centers):
+    return sq_dist(x, centers).min(axis=1)
+
+
+@lesson.mistake(
+    "assign",
+    "labels start at 1",
+    see="assign(centers, centers) must be 0, 1, 2, ...; centers[labels] fails otherwise",
+)
+def from_one(x, centers):
+    return nearest(x, centers) + 1
+
+
+@lesson.mistake(
+    "assign",
+    "the largest x·c is taken: that is the nearest center only where all centers are equally long",
+    see="assign(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0], [9.0, 0.0]])) must be [0]",
+)
+def largest_product(x, centers):
+    return (x @ centers.T).argmax(axis=1)
+
+
+# --- inertia ---
+
+
+def clustered(rng, n=40, k=4, d=3):
+    """Points, centers, and labels that are not those of the nearest centers."""
+    x, centers = rng.normal(size=(n, d)), rng.normal(size=(k, d))
+    return x, centers, np.concatenate([np.arange(k), rng.integers(k, size=n - k)])
+
+
+@lesson.check("inertia", points=4)
+def sum_of_squares(student, rng):
+    """The sum of squared distances, each point to its nearest center."""
+    x, centers, _ = clustered(rng)
+    labels = nearest(x, centers)
+    value = student.inertia(x, centers, labels)
+    expect.scalar(value, name="the inertia")
+    expect.close(
+        np.reshape(value, ()),
+        total(x, centers, labels),
+        rtol=1e-4,
+        name="the inertia",
+        hint="((x - centers[labels]) ** 2) has shape (n, d); sum all of it",
+    )
+
+
+@lesson.check("inertia", points=4)
+def uses_the_given_labels(student, rng):
+    """The labels that are given count, even where another center is nearer."""
+    for n, k, d in [(40, 4, 3), (9, 3, 1)]:
+        x, centers, labels = clustered(rng, n, k, d)
+        value = student.inertia(x, centers, labels)
+        expect.scalar(value, name="the inertia")
+        expect.close(
+            np.reshape(value, ()),
+            total(x, centers, labels),
+            rtol=1e-4,
+            name="the inertia for labels that are not the nearest",
+            hint="centers[labels] is the center of each point's own label",
+        )
+    expect.inputs_unchanged(student)
+
+
+@lesson.mistake(
+    "inertia",
+    "the mean is taken instead of the sum over the points",
+    see="twice the same points must give twice the inertia",
+)
+def mean_inertia(x, centers, labels):
+    return total(x, centers, labels) / len(x)
+
+
+@lesson.mistake(
+    "inertia",
+    "the mean of all n·d squares is taken instead of their sum",
+    see="x = [[0, 0]], center = [[3, 4]], label 0: the answer is 25, not 12.5",
+)
+def mean_of_everything(x, centers, labels):
+    return total(x, centers, labels) / x.size
+
+
+@lesson.mistake(
+    "inertia",
+    "the root of the sum is returned",
+    see="x = [[0, 0]], center = [[3, 4]], label 0: the answer is 25, not 5",
+)
+def root_inertia(x, centers, labels):
+    return np.sqrt(total(x, centers, labels))
+
+
+@lesson.mistake(
+    "inertia",
+    "distances are summed, not their squares",
+    see="x = [[0, 0], [0, 0]], center = [[3, 4]], labels 0, 0: the answer is 50, not 10",
+)
+def sum_of_distances(x, centers, labels):
+    return np.linalg.norm(x - centers[labels], axis=1).sum()
+
+
+@lesson.mistake(
+    "inertia",
+    "the labels are ignored: each point is measured to its nearest center",
+    see="x = [[0.0]], centers = [[0.0], [4.0]], label 1: the answer is 16, not 0",
+)
+def nearest_inertia(x, centers, labels):
+    return sq_dist(x, centers).min(axis=1).sum()
+
+
+@lesson.mistake(
+    "inertia",
+    "the distances to all centers are summed, not only those to the own center",
+    see="a second center far away must not change the inertia of points with label 0",
+)
+def inertia_to_all(x, centers, labels):
+    return sq_dist(x, centers).sum()
+
+
+@lesson.mistake(
+    "inertia",
+    "one number for each point is returned instead of their sum",
+    see="print(np.shape(inertia(x, centers, labels))): it must be ()",
+)
+def unsummed_inertia(x, centers, labels):
+    return ((x - centers[labels]) ** 2).sum(axis=1)
+
+
+# --- update ---
+
+
+def with_empty(rng, k, empty, n=30, d=3):
+    """Points and labels that leave the clusters `empty` without points; no point 0 by accident."""
+    used = np.setdiff1d(np.arange(k), empty)
+    while True:
+        labels = rng.permutation(np.concatenate([used, used, rng.choice(used, size=n - 2 * len(used))]))
+        x = rng.normal(size=(n, d))
+        own = ((x - means(x, labels, k)[labels]) ** 2).sum(axis=1)
+        if own.argmin() > 0 and own.argmax() > 0:
+            return x, labels
+
+
+@lesson.check("update", points=6)
+def means_of_the_clusters(student, rng):
+    """Each center is the mean of its points."""
+    x, labels = with_empty(rng, k=4, empty=[])
+    centers = student.update(x, labels, 4)
+    expect.shape(centers, (4, 3), name="the centers", hint="one row for each cluster, one column for each feature")
+    expect.close(
+        centers, moved(x, labels, 4), rtol=1e-4, atol=1e-6, name="the centers", hint="x[labels == j].mean(axis=0)"
+    )
+
+
+@lesson.check("update", points=4)
+def one_empty_cluster(student, rng):
+    """An empty cluster takes the point that is farthest from the mean of its own cluster."""
+    for empty in (1, 4):  # in the middle, and the last one, where labels.max() + 1 is not k
+        x, labels = with_empty(rng, k=5, empty=[empty])
+        centers = student.update(x, labels, 5)
+        expect.shape(centers, (5, 3), name="the centers", hint="k rows, also when the last cluster is empty")
+        expect.finite(centers, name="the centers", hint="the mean of no points is NaN: treat empty clusters apart")
+        expect.close(
+            centers,
+            moved(x, labels, 5),
+            rtol=1e-4,
+            atol=1e-6,
+            name=f"the centers (cluster {empty} is empty)",
+            hint="distance of each point to the mean of its own cluster; the farthest point becomes the empty center",
+        )
+
+
+@lesson.check("update", points=4)
+def two_empty_clusters(student, rng):
+    """Two empty clusters take the two farthest points."""
+    while True:  # two far points that are not neighbors: unseg_helpers.kmeans, which keeps them apart, takes the same
+        x, labels = with_empty(rng, k=6, empty=[2, 5])
+        expected = moved(x, labels, 6)
+        own = ((x - expected[labels]) ** 2).sum(axis=1)
+        if ((expected[2] - expected[5]) ** 2).sum() > np.sort(own)[-2]:
+            break
+    centers = student.update(x, labels, 6)
+    expect.shape(centers, (6, 3), name="the centers")
+    expect.finite(centers, name="the centers", hint="the mean of no points is NaN: treat empty clusters apart")
+    used = [0, 1, 3, 4]
+    centers = np.asarray(centers)
+    expect.close(centers[used], expected[used], rtol=1e-4, atol=1e-6, name="the centers that have points")
+    # Which of the two takes which point does not matter for k-means, so it does not matter here.
+    expect.same_rows(
+        centers[[2, 5]],
+        expected[[2, 5]],
+        atol=1e-4,
+        name="the centers of the empty clusters",
+        hint="the first takes the farthest point, the second the next one; the means stay as they are",
+    )
+    expect.inputs_unchanged(student)
+
+
+def filled(x, labels, k, rows):
+    """Means, with the empty clusters filled by `rows`."""
+    centers = means(x, labels, k)
+    empty = np.isnan(centers[:, 0])
+    centers[empty] = np.broadcast_to(rows, centers.shape)[: empty.sum()]
+    return centers
+
+
+@lesson.mistake(
+    "update",
+    "the mean has no axis: each center is one number, repeated",
+    see="print(update(x, labels, k)): the columns must differ; mean(axis=0) keeps the features apart",
+)
+def mean_of_all_numbers(x, labels, k):
+    return by_cluster(x, labels, k, lambda points: points.mean())
+
+
+@lesson.mistake(
+    "update",
+    "all centers are the mean of all points: the labels are not used",
+    see="print(update(x, labels, k)): the rows must differ",
+)
+def global_mean(x, labels, k):
+    return np.tile(x.mean(axis=0), (k, 1))
+
+
+@lesson.mistake(
+    "update",
+    "the sum of the points is returned, not their mean",
+    see="update of two equal points must be that point",
+)
+def sums(x, labels, k):
+    return np.stack([x[labels == j].sum(axis=0) for j in range(k)])
+
+
+@lesson.mistake(
+    "update",
+    "the sums are divided by n instead of by the size of each cluster",
+    see="update of two points in two clusters must give these two points",
+)
+def divided_by_n(x, labels, k):
+    return sums(x, labels, k) / len(x)
+
+
+@lesson.mistake(
+    "update",
+    "the median is taken instead of the mean",
+    see="update(np.array([[0.0], [0.0], [3.0]]), np.array([0, 0, 0]), 1) must be [[1.0]]",
+)
+def medians(x, labels, k):
+    return by_cluster(x, labels, k, lambda points: np.median(points, axis=0))
+
+
+@lesson.mistake(
+    "update",
+    "an empty cluster becomes NaN: the mean of no points",
+    see="update(np.array([[0.0], [2.0]]), np.array([0, 0]), 2) must have no NaN",
+)
+def empty_is_nan(x, labels, k):
+    return means(x, labels, k)
+
+
+@lesson.mistake(
+    "update",
+    "an empty cluster becomes the zero vector",
+    see="update(np.array([[5.0], [7.0]]), np.array([0, 0]), 2): 0 is not among the points",
+)
+def empty_is_zero(x, labels, k):
+    return means(x, labels, k, empty=0.0)
+
+
+@lesson.mistake(
+    "update",
+    "an empty cluster takes the first point",
+    see="update(np.array([[3.0], [0.0], [9.0]]), np.array([0, 0, 0]), 2) must be [[4.0], [9.0]]",
+)
+def empty_is_first_point(x, labels, k):
+    return filled(x, labels, k, x[0])
+
+
+@lesson.mistake(
+    "update",
+    "an empty cluster takes the mean of all points",
+    see="update(np.array([[3.0], [0.0], [9.0]]), np.array([0, 0, 0]), 2) must be [[4.0], [9.0]]",
+)
+def empty_is_global_mean(x, labels, k):
+    return filled(x, labels, k, x.mean(axis=0))
+
+
+@lesson.mistake(
+    "update",
+    "an empty cluster takes the point nearest to its own mean (argmin) instead of the farthest",
+    see="update(np.array([[3.0], [0.0], [9.0]]), np.array([0, 0, 0]), 2) must be [[4.0], [9.0]]",
+)
+def empty_is_nearest(x, labels, k):
+    own = ((x - means(x, labels, k)[labels]) ** 2).sum(axis=1)
+    return filled(x, labels, k, x[own.argmin()])
+
+
+@lesson.mistake(
+    "update",
+    "two empty clusters take the same point",
+    see="update(np.array([[0.0], [3.0], [9.0]]), np.zeros(3, int), 3) must be [[4.0], [9.0], [0.0]]",
+)
+def empty_twice_the_same(x, labels, k):
+    own = ((x - means(x, labels, k)[labels]) ** 2).sum(axis=1)
+    return filled(x, labels, k, x[own.argmax()])
+
+
+@lesson.mistake(
+    "update",
+    "there are labels.max() + 1 centers, not k: an empty last cluster is lost",
+    see="update(np.array([[0.0], [2.0]]), np.array([0, 0]), 2).shape must be (2, 1)",
+)
+def k_from_labels(x, labels, k):
+    return moved(x, labels, int(labels.max()) + 1)
+
+
+# --- plus_plus ---
+
+
+def draw_seed(rng):
+    return Rng(int(rng.integers(2**31)))
+
+
+@lesson.check("plus_plus", points=3, uses=("squared_distances",))
+def seeds_are_points(student, rng):
+    """k different rows of x."""
+    x = rng.normal(size=(30, 3))
+    # All calls first, then the verdict: several draws together tell the mistakes apart.
+    for k, seeds in [(k, student.plus_plus(x, k, draw_seed(rng))) for k in (1, 5, 12, 12)]:
+        expect.shape(seeds, (k, 3), name=f"the seeds for k={k}", hint="return the rows of x, not their indices")
+        expect.finite(seeds, name="the seeds")
+        off = np.abs(np.asarray(seeds, dtype=float)[:, None] - x).max(axis=2)  # (k, n)
+        expect.true(off.min(axis=1).max() < 1e-5, "a seed is not a row of x", hint="x[index]: seeds are points")
+        expect.true(len(set(off.argmin(axis=1))) == k, "the same point was drawn twice", hint="its D² is 0 by then")
+    expect.inputs_unchanged(student)
+
+
+@lesson.check("plus_plus", points=3, uses=("squared_distances",))
+def repeatable(student, rng):
+    """The same rng gives the same seeds, another one gives others."""
+    # Six correct draws of 4 ordered rows out of 60 agree with probability below 1e-30.
+    x, seed = rng.normal(size=(60, 2)), draw_seed(rng)
+    first, again = student.plus_plus(x, 4, seed), student.plus_plus(x, 4, seed)
+    expect.shape(first, (4, 2), name="the seeds")
+    expect.close(again, first, name="the seeds of a second call with the same rng", hint="draw from rng, nothing else")
+    others = [student.plus_plus(x, 4, draw_seed(rng)) for _ in range(5)]
+    expect.true(
+        not all(np.array_equal(first, other) for other in others),
+        "six different generators gave the same seeds",
+        hint="use the argument rng; a generator made inside the function starts the same way every time",
+    )
+
+
+@lesson.check("plus_plus", points=4, uses=("squared_distances",))
+def never_where_a_seed_is(student, rng):
+    """A place that has a seed is not drawn again."""
+    # Six places with ten equal points each: D² is 0 at a place with a seed, so k-means++ finds all six for sure.
+    # Uniform drawing does in 1 draw of 65, looking at the last seed only in 1 of 26: five draws in a row never.
+    places = rng.permutation(np.arange(6))[:, None] * 10.0 + rng.normal(size=(6, 2))
+    x = rng.permutation(np.repeat(places, 10, axis=0))
+    for seeds in [student.plus_plus(x, 6, draw_seed(rng)) for _ in range(5)]:
+        expect.shape(seeds, (6, 2), name="the seeds")
+        hint = "D² is the distance to the nearest seed so far: keep np.minimum"
+        expect.same_rows(seeds, places, atol=1e-3, name="the seeds", hint=hint)
+
+
+RING, CALLS = 1600, 48
+
+
+@lesson.check("plus_plus", points=4, uses=("squared_distances",))
+def drawn_by_squared_distance(student, rng):
+    """The first seed is any point, the next one is drawn proportional to D²."""
+    # 1600 points on a unit circle and one outlier at distance r. From a point of the circle the others have
+    # mean D² 2 and mean D 4/pi, so r² = 3 * 1600 makes the outlier the second seed with probability 0.60 by D², 0.03
+    # by D, 0.0006 uniformly, 0.9999 by D⁴ or by "always the farthest". Accepted are 12 to 47 hits in 48 calls:
+    # right solutions fail once in 5 million (binomial), greedy ones (2 candidates) once in 4000, and D passes once in
+    # 25 million. The third seed tells the mistakes apart.
+    angle = rng.uniform(0, 2 * np.pi, size=RING)
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1) + rng.normal(size=2)
+    direction = rng.uniform(0, 2 * np.pi)
+    x[rng.integers(RING)] += np.sqrt(3 * RING) * np.array([np.cos(direction), np.sin(direction)])
+    center, hits, first = np.median(x, axis=0), 0, set()
+    for _ in range(CALLS):
+        seeds = student.plus_plus(x, 3, draw_seed(rng))
+        expect.shape(seeds, (3, 2), name="the seeds")
+        expect.finite(seeds, name="the seeds")
+        seeds = np.asarray(seeds, dtype=float)
+        hits += bool((np.abs(seeds[:2] - center).max(axis=1) > 5).any())
+        first.add(tuple(np.round(seeds[0], 6)))
+    expect.true(len(first) > 5, f"{CALLS} calls began with only {len(first)} different points", hint="rng.integers(n)")
+    what = f"the number of times, of {CALLS}, that a far point with 60 % of the total D² was the second seed"
+    hint = "probabilities proportional to the squared distance, not to the distance, and not always the farthest point"
+    expect.between(hits, 12, CALLS - 1, what=what, hint=hint)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "all seeds are drawn uniformly",
+    see="three far blobs, k = 3: plus_plus should nearly always hit each of them",
+)
+def uniform_seeds(x, k, rng):
+    return x[rng.choice(len(x), size=k, replace=False)]
+
+
+@lesson.mistake(
+    "plus_plus",
+    "all seeds are drawn uniformly, and may repeat",
+    see="x of 3 points, k = 3: all three must be drawn, every time",
+)
+def uniform_repeated(x, k, rng):
+    return x[rng.integers(len(x), size=k)]
+
+
+@lesson.mistake(
+    "plus_plus",
+    "the probabilities are proportional to D, not to D²",
+    see="x = [[0.0], [1.0], [3.0]], first seed 0: the others have probabilities 0.1 and 0.9, not 0.25 and 0.75",
+)
+def by_distance(x, k, rng):
+    return seeded(x, k, rng, weight=np.sqrt)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "the squared distances are squared once more",
+    see="x = [[0.0], [1.0], [3.0]], first seed 0: the others have probabilities 0.1 and 0.9, not 0.01 and 0.99",
+)
+def by_fourth_power(x, k, rng):
+    return seeded(x, k, rng, weight=np.square)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "always the farthest point is taken, nothing is drawn",
+    see="call plus_plus with many different rng: one outlier must not be a seed every time",
+)
+def always_farthest(x, k, rng):
+    return seeded(x, k, rng, weight=lambda sq: (np.arange(len(sq)) == sq.argmax()).astype(float))
+
+
+@lesson.mistake(
+    "plus_plus",
+    "D² is the distance to the last seed only, not to the nearest one",
+    see="three far blobs, k = 3: the third seed falls into the blob of the first one half of the time",
+)
+def last_seed_only(x, k, rng):
+    return seeded(x, k, rng, keep=lambda old, new: new)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "D² is the distance to the first seed only: it is never brought up to date",
+    see="three far blobs, k = 3: second and third seed often fall into the same blob",
+)
+def first_seed_only(x, k, rng):
+    return seeded(x, k, rng, keep=lambda old, new: old)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "D² is the distance to the farthest seed (maximum) instead of the nearest",
+    see="print D² after the second seed: it must be 0 at both seeds",
+)
+def farthest_seed(x, k, rng):
+    return seeded(x, k, rng, keep=np.maximum)
+
+
+@lesson.mistake(
+    "plus_plus",
+    "the argument rng is not used: a generator is made inside the function",
+    see="plus_plus(x, k, np.random.default_rng(1)) and ...default_rng(2) must give different seeds",
+)
+def own_generator(x, k, rng):
+    return seeded(x, k, np.random.default_rng(0))
+
+
+@lesson.mistake(
+    "plus_plus",
+    "the first seed is always the first point",
+    see="call plus_plus(x, 1, rng) with a few rng: any row of x may come",
+)
+def starts_with_first(x, k, rng):
+    picked = [0]
+    sq = sq_dist(x, x[picked])[:, 0]
+    for _ in range(1, k):
+        picked.append(rng.choice(len(x), p=sq / sq.sum()))
+        sq = np.minimum(sq, sq_dist(x, x[picked[-1:]])[:, 0])
+    return x[picked]
+
+
+# --- kmeans ---
+
+
+def slow_case(rng):
+    """Points without groups and a poor start: at least 8 iterations, no empty cluster on the way."""
+    while True:
+        x = rng.uniform(size=(150, 2))
+        start = x[np.argsort(x.sum(axis=1))[:5]]  # all five in one corner
+        labels, centers, history = lloyd(x, start)
+        # Stopping early must lose at least two iterations, or the check could not see it.
+        stopped = early_stop(x, start)
+        if 8 <= len(history) - 1 <= 60 and len(stopped[2]) < len(history) - 2 and len(np.unique(labels)) == 5:
+            return x, start, labels, centers, history
+
+
+def parts(result):
+    """labels, centers, history of a student's kmeans, as far as shapes can be trusted later."""
+    labels, centers, history = expect.items(result, 3, name="the result of kmeans")
+    return expect.array(labels, name="labels"), expect.array(centers, name="centers"), history
+
+
+PARTS = ("squared_distances", "assign", "inertia", "update")
+
+
+@lesson.check("kmeans", points=6, uses=PARTS)
+def converges(student, rng):
+    """It runs until no label changes."""
+    x, start, labels, centers, _ = slow_case(rng)
+    got_labels, got_centers, _ = parts(student.kmeans(x, start))
+    expect.shape(got_centers, (5, 2), name="the centers")
+    hint = "repeat update and assign until the labels stay the same, starting from the given centers"
+    expect.equal(got_labels, labels, name="the labels", hint=hint)
+    expect.close(got_centers, centers, rtol=1e-4, atol=1e-6, name="the centers", hint=hint)
+
+
+@lesson.check("kmeans", points=3, uses=PARTS)
+def at_most_max_iter(student, rng):
+    """It makes at most max_iter updates, and the labels belong to the centers that it returns."""
+    x, start, *_ = slow_case(rng)
+    limits = (1, 3, 100)  # all calls first: only together they tell the mistakes apart
+    for max_iter, result in zip(limits, [student.kmeans(x, start, m) for m in limits], strict=True):
+        labels, centers, _ = lloyd(x, start, max_iter)
+        got_labels, got_centers, _ = parts(result)
+        hint = f"max_iter={max_iter} means at most {max_iter} update{'s' * (max_iter > 1)}, each followed by assign"
+        expect.close(got_centers, centers, rtol=1e-4, atol=1e-6, name=f"the centers (max_iter={max_iter})", hint=hint)
+        what = f"the labels (max_iter={max_iter})"
+        expect.equal(got_labels, labels, name=what, hint="assign once more after the last update")
+    expect.inputs_unchanged(student)
+
+
+@lesson.check("kmeans", points=4, uses=PARTS)
+def history_falls(student, rng):
+    """The history starts with the inertia of the start, never rises, and ends with that of the result."""
+    x, start, _, _, expected = slow_case(rng)
+    labels, centers, history = parts(student.kmeans(x, start))
+    history = expect.array(history, name="history").astype(float)
+    expect.true(
+        history.ndim == 1 and len(history) > 0, f"history has shape {history.shape}; expected a list of numbers"
+    )
+    expect.finite(history, name="history")
+    expect.close(history[0], expected[0], rtol=1e-4, name="the first inertia", hint="that of the start centers")
+    rise = np.diff(history).max(initial=0.0)
+    expect.at_most(rise, 1e-6 * history[0], what="the largest rise of the inertia", hint="is an update mixed up?")
+    expect.shape(labels, (len(x),), name="the labels")
+    expect.shape(centers, start.shape, name="the centers")
+    expect.true(set(np.unique(labels)) <= set(range(len(start))), "a label is not one of 0..k-1")
+    own = total(x, centers.astype(float), labels.astype(int))
+    expect.close(history[-1], own, rtol=1e-4, name="the last inertia", hint="that of the labels and centers returned")
+    # One entry more or less than our own is a matter of taste.
+    expect.between(
+        len(history),
+        len(expected) - 1,
+        len(expected) + 1,
+        what="the length of the history",
+        hint="one entry after each assignment, and stop as soon as no label has changed",
+    )
+
+
+@lesson.check("kmeans", points=3, uses=PARTS)
+def no_cluster_is_lost(student, rng):
+    """A start center that is nearest to no point comes back."""
+    middles = np.array([[0.0, 0.0], [8.0, 0.0], [4.0, 7.0]])
+    x = np.concatenate([rng.normal(m, 0.5, size=(20, 2)) for m in middles])
+    start = np.concatenate([middles[:2], [[100.0, 100.0]]]) + rng.normal(size=(3, 2)) * 0.1
+    labels, centers, _ = lloyd(x, start)
+    got_labels, got_centers, _ = parts(student.kmeans(x, start))
+    expect.finite(got_centers, name="the centers", hint="an empty cluster has no mean: your update must fill it")
+    used = len(np.unique(got_labels))
+    expect.true(used == 3, f"only {used} of 3 clusters have points at the end", hint="call your update with k")
+    expect.same_partition(got_labels, labels)
+    expect.same_rows(got_centers, centers, atol=1e-3, name="the centers")
+
+
+@lesson.mistake(
+    "kmeans",
+    "the centers never move: update is not called, or its result is thrown away",
+    see="print the centers in the loop: they must change; update returns new ones",
+)
+def never_updates(x, centers, max_iter=100):
+    labels = nearest(x, centers)
+    return labels, centers, [total(x, centers, labels)] * 2
+
+
+@lesson.mistake(
+    "kmeans",
+    "only one iteration: a return inside the loop, or no loop",
+    see="print(len(history)): from a poor start it takes many steps",
+)
+def one_iteration(x, centers, max_iter=100):
+    return lloyd(x, centers, 1)
+
+
+@lesson.mistake(
+    "kmeans",
+    "the labels are those from before the last update",
+    see="with max_iter=1: np.array_equal(labels, assign(x, centers)) must be True",
+)
+def stale_labels(x, centers, max_iter=100):
+    labels, history = None, []
+    for _ in range(max_iter):
+        old, labels = labels, nearest(x, centers)
+        history.append(total(x, centers, labels))
+        if old is not None and (old == labels).all():
+            break
+        centers = moved(x, labels, len(centers))
+    return labels, centers, history
+
+
+@lesson.mistake(
+    "kmeans",
+    "the given start centers are not used: it starts from the first k points",
+    see="kmeans(x, start, 0)[1] must be start",
+)
+def own_start(x, centers, max_iter=100):
+    return lloyd(x, x[: len(centers)].copy(), max_iter)
+
+
+@lesson.mistake(
+    "kmeans",
+    "it never stops early: max_iter rounds, whatever the labels do",
+    see="print(history): the same number over and over",
+)
+def never_stops(x, centers, max_iter=100):
+    labels = nearest(x, centers)
+    history = [total(x, centers, labels)]
+    for _ in range(max_iter):
+        centers = moved(x, labels, len(centers))
+        labels = nearest(x, centers)
+        history.append(total(x, centers, labels))
+    return labels, centers, history
+
+
+@lesson.mistake(
+    "kmeans",
+    "it stops too early: when the inertia falls by less than 1 %, though labels still change",
+    see="np.array_equal(labels, assign(x, update(x, labels, k))) must be True at the end",
+)
+def early_stop(x, centers, max_iter=100):
+    labels = nearest(x, centers)
+    history = [total(x, centers, labels)]
+    for _ in range(max_iter):
+        centers = moved(x, labels, len(centers))
+        labels = nearest(x, centers)
+        history.append(total(x, centers, labels))
+        if history[-1] > 0.99 * history[-2]:
+            break
+    return labels, centers, history
+
+
+@lesson.mistake(
+    "kmeans",
+    "max_iter is not used",
+    see="len(kmeans(x, start, 1)[2]) must be 2",
+)
+def no_limit(x, centers, max_iter=100):
+    return lloyd(x, centers, 10_000)
+
+
+# --- elbow ---
+
+
+def chord_choice(inertias, ks):
+    """The rule itself, by distances at a right angle in axes scaled to 1 (the same choice without scaling)."""
+    t = (ks - ks[0]) / (ks[-1] - ks[0])
+    y = (inertias - inertias[-1]) / (inertias[0] - inertias[-1])
+    return int(ks[np.argmax(1 - t - y)])
+
+
+def curve(rng, ks):
+    """A falling, convex curve with an elbow where the mistakes see none, and a clear winner."""
+    while True:
+        gentle = int(rng.integers(2, 4))
+        slopes = np.concatenate(
+            [
+                rng.uniform(40, 60, size=1),
+                np.sort(rng.uniform(14, 22, size=gentle))[::-1],
+                np.sort(rng.uniform(0.5, 3, size=len(ks) - 2 - gentle))[::-1],
+            ]
+        )
+        fall = np.concatenate([[0], np.cumsum(slopes * np.diff(ks))])
+        inertias = (fall[-1] - fall + rng.uniform(5, 20)) * rng.uniform(0.5, 500)
+        chord = np.interp(ks, ks[[0, -1]], inertias[[0, -1]])
+        best, second = np.sort(chord - inertias)[::-1][:2]
+        if best > 1.03 * second and all(rival(inertias, ks) != chord_choice(inertias, ks) for rival in ELBOW_RIVALS):
+            return inertias
+
+
+def judge_elbow(student, curves, hint):
+    """All curves are asked before the first is judged, so that a mistake shows its whole pattern."""
+    chosen = [student.elbow(inertias, ks) for ks, inertias in curves]
+    for k, (ks, inertias) in zip(chosen, curves, strict=True):
+        name = f"the chosen k (ks are {', '.join(map(str, ks))})"
+        expect.scalar(k, name=name)
+        expect.close(np.reshape(k, ()), chord_choice(inertias, ks), name=name, hint=hint)
+
+
+@lesson.check("elbow", points=6)
+def farthest_from_the_chord(student, rng):
+    """The k whose point is farthest from the chord."""
+    curves = []
+    for first in (1, 2, 3):
+        ks = np.arange(first, first + int(rng.integers(8, 12)))
+        curves.append((ks, curve(rng, ks)))
+    hint = "chord = straight line between the ends of the curve; ks[np.argmax(chord - inertias)]"
+    judge_elbow(student, curves, hint)
+
+
+@lesson.check("elbow", points=4)
+def uneven_steps(student, rng):
+    """Also when the ks are not evenly spaced."""
+    curves = []
+    while len(curves) < 3:
+        ks = np.cumsum([5, 1, 1, 1, 2, 3, 4, 6, 8][: int(rng.integers(7, 10))])
+        inertias = curve(rng, ks)
+        if chord_choice(inertias, ks) != evenly_spaced(inertias, ks):
+            curves.append((ks, inertias))
+    judge_elbow(student, curves, "the height of the chord depends on k, not on the place in the list")
+    expect.inputs_unchanged(student)
+
+
+@lesson.mistake(
+    "elbow",
+    "the place in the list is returned, not the k",
+    see="elbow must return one of ks: print(elbow(inertias, ks) in ks)",
+)
+def index_of_elbow(inertias, ks):
+    return int(np.flatnonzero(ks == chord_choice(inertias, ks))[0])
+
+
+@lesson.mistake(
+    "elbow",
+    "the k with the smallest inertia is chosen: that is always the largest k",
+    see="add a larger k at the end of the list: the choice must not simply follow it",
+)
+def smallest_inertia(inertias, ks):
+    return int(ks[np.argmin(inertias)])
+
+
+@lesson.mistake(
+    "elbow",
+    "the k after the largest drop is chosen",
+    see="inertias 100, 50, 20, 15, 12, 10 for k = 1..6: the elbow is at 3, the largest drop ends at 2",
+)
+def largest_drop(inertias, ks):
+    return int(ks[np.argmin(np.diff(inertias)) + 1])
+
+
+@lesson.mistake(
+    "elbow",
+    "the k before the largest drop is chosen",
+    see="inertias 100, 50, 20, 15, 12, 10 for k = 1..6: the elbow is at 3, the largest drop starts at 1",
+)
+def before_largest_drop(inertias, ks):
+    return int(ks[np.argmin(np.diff(inertias))])
+
+
+@lesson.mistake(
+    "elbow",
+    "the k after the elbow is chosen (one off)",
+    see="plots.elbow_plot(ks, inertias, chosen=elbow(inertias, ks)) and look at the bend",
+)
+def one_after(inertias, ks):
+    return int(ks[np.flatnonzero(ks == chord_choice(inertias, ks))[0] + 1])
+
+
+@lesson.mistake(
+    "elbow",
+    "the ks are taken as evenly spaced",
+    see="print the chord at each k: from k = 1 to 9 it must be half-way down at k = 5",
+)
+def evenly_spaced(inertias, ks):
+    return int(ks[np.argmax(np.linspace(inertias[0], inertias[-1], len(ks)) - inertias)])
+
+
+# Choices that must differ from the elbow on every curve.
+ELBOW_RIVALS = (index_of_elbow, smallest_inertia, largest_drop, before_largest_drop, one_after)
+
+
+# --- pixel_features ---
+
+
+def tiny_photo(rng, h, w):
+    """Random colors; no two channels alike."""
+    return rng.integers(0, 256, size=(h, w, 3)).astype(np.uint8)
+
+
+def truth_features(image, position):
+    """(h, w, 3) -> (h*w, 5), zeros for the position when its weight is 0."""
+    x = features.pixel_features(image, position=position, dtype=np.float64)
+    return np.pad(x, ((0, 0), (0, 5 - x.shape[1])))
+
+
+@lesson.check("pixel_features", points=4)
+def color_between_0_and_1(student, rng):
+    """Three columns with red, green and blue between 0 and 1."""
+    image = tiny_photo(rng, 6, 9)
+    x = expect.array(student.pixel_features(image, 0.0))
+    if x.shape == (54, 3):  # leaving out two columns of zeros is as good
+        x = np.pad(x, ((0, 0), (0, 2)))
+    expect.shape(x, (54, 5), hint="one row for each pixel, in reading order: image.reshape(-1, 3)")
+    expected = truth_features(image, 0.0)
+    expect.close(x[:, :3], expected[:, :3], rtol=1e-4, atol=1e-5, name="the colors", hint="divide uint8 by 255")
+    expect.close(x[:, 3:], expected[:, 3:], atol=1e-5, name="the position for position=0", hint="0 times anything is 0")
+
+
+@lesson.check("pixel_features", points=6)
+def row_and_column(student, rng):
+    """Row and column over max(h, w), times the weight, for wide and for tall images."""
+    for h, w in [(5, 8), (9, 4)]:
+        image, weight = tiny_photo(rng, h, w), float(rng.uniform(0.3, 2))
+        x = student.pixel_features(image, weight)
+        expect.shape(x, (h * w, 5), name=f"the features of a {h} x {w} image", hint="red, green, blue, row, column")
+        expected = truth_features(image, weight)
+        got = np.asarray(x)
+        size = f"for a {h} x {w} image and position={weight:.2f}"
+        expect.close(got[:, :3], expected[:, :3], rtol=1e-4, atol=1e-5, name=f"the colors {size}")
+        expect.close(
+            got[:, 3:],
+            expected[:, 3:],
+            rtol=1e-4,
+            atol=1e-5,
+            name=f"row and column {size}",
+            hint="row / max(h, w) * position, then column / max(h, w) * position",
+        )
+    expect.inputs_unchanged(student)
+
+
+@lesson.mistake(
+    "pixel_features",
+    "the colors are not scaled: they run from 0 to 255",
+    see="print(pixel_features(image, 1.0).max(axis=0)): the position has no weight beside such colors",
+)
+def unscaled_color(image, position):
+    return truth_features(image, position) * [255, 255, 255, 1, 1]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "row and column are not scaled: they count pixels",
+    see="print(pixel_features(image, 1.0).max(axis=0)): no entry may be above 1",
+)
+def unscaled_position(image, position):
+    return truth_features(image, position) * [1, 1, 1, max(image.shape[:2]), max(image.shape[:2])]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "row and column are each divided by their own length: a step down counts more than a step to the right",
+    see="on a wide image, pixel_features(image, 1.0)[:, 3].max() must be smaller than [:, 4].max()",
+)
+def own_lengths(image, position):
+    h, w = image.shape[:2]
+    return truth_features(image, position) * [1, 1, 1, max(h, w) / h, max(h, w) / w]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "row and column are swapped",
+    see="the second pixel is in the first row: pixel_features(image, 1.0)[1, 3] must be 0",
+)
+def swapped_position(image, position):
+    return truth_features(image, position)[:, [0, 1, 2, 4, 3]]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "the colors are in the order blue, green, red",
+    see="a red image: pixel_features(image, 0)[0] must begin with 1, 0, 0",
+)
+def bgr(image, position):
+    return truth_features(image, position)[:, [2, 1, 0, 3, 4]]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "the pixels come column by column instead of row by row",
+    see="pixel_features(image, 0)[1, :3] * 255 must be image[0, 1], not image[1, 0]",
+)
+def column_order(image, position):
+    order = np.arange(image.shape[0] * image.shape[1]).reshape(image.shape[:2])
+    return truth_features(image, position)[order.T.ravel()]
+
+
+@lesson.mistake(
+    "pixel_features",
+    "the weight `position` is not used",
+    see="pixel_features(image, 0.0)[:, 3:] must be 0",
+)
+def weight_ignored(image, position):
+    return truth_features(image, 1.0)
+
+
+@lesson.mistake(
+    "pixel_features",
+    "the position is left out",
+    see="print(pixel_features(image, 1.0).shape): there must be 5 columns",
+)
+def no_position(image, position):
+    return truth_features(image, 0.0)[:, :3]
+
+
+# --- segment ---
+
+
+def quarters(rng, h, w, *, contrast, noise):
+    """Four rectangles of four colors, `contrast` from middle gray in each channel: image uint8, truth."""
+    row, column = int(h * rng.uniform(0.38, 0.62)), int(w * rng.uniform(0.38, 0.62))
+    truth = 2 * (np.arange(h)[:, None] >= row) + (np.arange(w) >= column)
+    corners = rng.permutation([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * rng.choice([-1, 1], size=3)
+    image = (0.5 + contrast * corners)[truth] + rng.normal(0, noise, size=(h, w, 3))
+    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8), truth
+
+
+def wide_and_tall(rng, h, w):
+    return [(h, w), (w, h)][:: rng.choice([-1, 1])]
+
+
+def label_map(labels, shape, k):
+    """The student's labels as an (h, w) integer array with values 0..k-1."""
+    hint = "labels.reshape(image.shape[:2]): height first, then width"
+    expect.shape(labels, shape, name="the label map", hint=hint)
+    expect.integer(labels, name="the label map")
+    expect.between(np.min(labels), 0, k - 1, what="the smallest label")
+    expect.between(np.max(labels), 0, k - 1, what="the largest label")
+    return np.asarray(labels)
+
+
+def read_wrongly(truth, labels):
+    """Would the labels fit if their numbers were read column by column?"""
+    h, w = truth.shape
+    fixed = labels.reshape(w, h).T, labels.T.reshape(h, w)
+    return max(metrics.covering(truth, f) for f in fixed) > metrics.covering(truth, labels) + 0.2
+
+
+SEGMENT_PARTS = (*PARTS, "plus_plus", "kmeans", "pixel_features")
+
+
+@lesson.check("segment", points=2, uses=SEGMENT_PARTS)
+def clear_cut(student, rng, show):
+    """Rectangles of different colors are found exactly, in wide and in tall images."""
+    # Without noise the four rectangles are the best clustering by far for any position weight up to 1. One run from
+    # k-means++ ends elsewhere with probability .01 at weight 0.5, .02 at 0.8, .03 at 1.0 (600 seeds each), so the best
+    # of four runs does once in a million.
+    for h, w in wide_and_tall(rng, 24, 36):
+        image, truth = quarters(rng, h, w, contrast=0.5, noise=0.0)
+        seed = draw_seed(rng)
+        labels = label_map(student.segment(image, 4, seed), (h, w), 4)
+        wrong = metrics.covering(truth, labels) < 1
+        if wrong:
+            show("Four rectangles", image=image, yours=metrics.relabel(truth, labels), expected=truth)
+        hint = "numbers go along the rows: labels.reshape(h, w)" if read_wrongly(truth, labels) else "k-means with k=4"
+        expect.same_partition(labels, truth, hint=hint)
+        again = student.segment(image, 4, seed)
+        expect.equal(again, labels, name="a second call with the same rng", hint="draw from rng, nothing else")
+
+
+@lesson.check("segment", points=4, uses=SEGMENT_PARTS)
+def noisy_mosaic(student, rng, show):
+    """Position helps where noise hides the color."""
+    # Mean covering of two mosaics, RGB, best of 4 runs, 50 seeds (weight 0.8: 200 seeds): color only .70 (.68 to .71),
+    # weight 0.3 .75, 0.5 .82 (from .81), 0.8 .91 (from .89); position only .79 (.68 to .96).
+    scores = []
+    for h, w in wide_and_tall(rng, 44, 64):
+        image, truth = quarters(rng, h, w, contrast=0.15, noise=0.15)
+        labels = label_map(student.segment(image, 4, draw_seed(rng)), (h, w), 4)
+        scores.append(metrics.covering(truth, labels))
+    show("Noisy mosaic", image=image, yours=metrics.relabel(truth, labels), expected=truth)
+    hint = "color alone cannot see through the noise: use the position, with more weight"
+    return expect.ramp(np.mean(scores), zero=0.72, full=0.80, what="the mean covering of 2 mosaics", hint=hint)
+
+
+PHOTOS = {"hopper": (4, 8), "chelsea": (3, 6), "camera": (3, 8)}  # k, and "every 8th row and column": 4000 pixels
+
+
+@cache
+def drawn(name):
+    """A photo and its regions, drawn by hand."""
+    sample = datasets.photo(name)
+    return sample.image, sample.truth
+
+
+@lesson.check("segment", points=4, uses=SEGMENT_PARTS)
+def photos(student, rng, show):
+    """Segments of photos cover the regions drawn by hand."""
+    # Mean covering, RGB, best of 4 runs, 50 seeds (weight 0.8: 200 seeds): color only .54 (.53 to .55), weight 0.3 .55,
+    # 0.5 .56 (.55 to .62), 0.8 .63 (from .57); one run at 0.8 .61 (.47 to .64); position only .42 (.38 to .47).
+    # Even the poorer of the two good solutions of each photo (hopper .52, chelsea .45, camera .72) gets all points.
+    scores = []
+    for name, (k, step) in PHOTOS.items():
+        top, left = rng.integers(step, size=2)
+        flip = int(rng.choice([-1, 1]))
+        image, truth = (np.ascontiguousarray(a[top::step, left::step][:, ::flip]) for a in drawn(name))
+        labels = label_map(student.segment(image, k, draw_seed(rng)), truth.shape, k)
+        scores.append(metrics.covering(truth, labels))
+        show(f"{name}: covering {scores[-1]:.2f}", photo=image, yours=metrics.relabel(truth, labels), expected=truth)
+    hint = "color and position, both between 0 and 1; several runs, and the one with the smallest inertia"
+    return expect.ramp(np.mean(scores), zero=0.46, full=0.56, what="the mean covering of 3 photos", hint=hint)
+
+
+def segmented(image, k, rng, *, position=0.8, color=True, steps=100, runs=4):
+    """The usual way to segment, as one row of labels; each mistake changes one thing."""
+    x = truth_features(image, position)[:, 0 if color else 3 :]
+    results = [lloyd(x, seeded(x, k, rng), steps) for _ in range(runs)]
+    return min(results, key=lambda r: r[2][-1])[0]
+
+
+@lesson.mistake(
+    "segment",
+    "reshaped to (w, h) instead of (h, w)",
+    see="print(segment(image, k, rng).shape, image.shape) for an image that is not square",
+)
+def reshaped_width_first(image, k, rng):
+    return segmented(image, k, rng).reshape(image.shape[1], image.shape[0])
+
+
+@lesson.mistake(
+    "segment",
+    "right shape, wrong order: reshaped to (w, h) and then transposed",
+    see="plots.panels([image, segment(image, k, rng)]): the segments look like woven stripes",
+)
+def woven(image, k, rng):
+    return segmented(image, k, rng).reshape(image.shape[1], image.shape[0]).T
+
+
+@lesson.mistake(
+    "segment",
+    "the labels are returned as one long row, not as an image",
+    see="print(segment(image, k, rng).shape): it must be image.shape[:2]",
+)
+def flat_labels(image, k, rng):
+    return segmented(image, k, rng)
+
+
+@lesson.mistake(
+    "segment",
+    "color only: the position is left out, or has no weight beside colors from 0 to 255",
+    see="print(pixel_features(image, weight).max(axis=0)): colors and position must be of about the same size",
+)
+def color_only(image, k, rng):
+    return segmented(image, k, rng, position=0.0).reshape(image.shape[:2])
+
+
+@lesson.mistake(
+    "segment",
+    "the color is left out: position only",
+    see="plots.panels([image, segment(image, k, rng)]): the segments are cells that ignore the photo",
+)
+def position_only(image, k, rng):
+    return segmented(image, k, rng, color=False).reshape(image.shape[:2])
+
+
+@lesson.mistake(
+    "segment",
+    "k-means is not run: pixels are assigned to the k-means++ seeds",
+    see="print the history: it must have more than one entry",
+)
+def seeds_only(image, k, rng):
+    return segmented(image, k, rng, steps=0, runs=1).reshape(image.shape[:2])
+
+
+@lesson.mistake(
+    "segment",
+    "k is not used: there are always 2 segments",
+    see="np.unique(segment(image, 5, rng)) must have 5 values",
+)
+def always_two(image, k, rng):
+    return segmented(image, 2, rng).reshape(image.shape[:2])

@@ -1,0 +1,351 @@
+"""Lesson 02: other right solutions get all points, and points fall the way the lesson says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from autograder.checks import kmeans as checks
+from autograder.lesson import Lesson, run_check
+from autograder.student import LocalStudent
+from unseg_helpers import kmeans
+
+lesson: Lesson = checks.lesson
+
+
+# --- Right answers, written in as few lines as possible; the checks' own truth, so the tests need no solutions/ ---
+
+RIGHT = {
+    "squared_distances": checks.sq_dist,
+    "assign": checks.nearest,
+    "inertia": checks.total,
+    "update": checks.moved,
+    "plus_plus": checks.seeded,
+    "kmeans": checks.lloyd,
+    "elbow": checks.chord_choice,
+    "pixel_features": checks.truth_features,
+    "segment": lambda image, k, rng: checks.segmented(image, k, rng).reshape(image.shape[:2]),
+}
+
+
+def results(task, function, seed):
+    namespace = {**RIGHT, task: function}
+    return [run_check(c, LocalStudent(namespace), seed, lesson) for c in lesson.checks if c.task == task]
+
+
+def lost(task, function, seed):
+    return {
+        r.id.rsplit(".", 1)[1]: r.max_points - r.points for r in results(task, function, seed) if r.status != "passed"
+    }
+
+
+# --- Other ways to be right ---
+
+
+def distances_broadcast(x, centers):
+    return ((x[:, None, :] - centers[None, :, :]) ** 2).sum(axis=2)
+
+
+def distances_einsum(x, centers):
+    difference = x[:, None] - centers
+    return np.einsum("nkd,nkd->nk", difference, difference)
+
+
+def distances_loops(x, centers):
+    return [[sum((a - b) ** 2 for a, b in zip(p, c, strict=True)) for c in centers.tolist()] for p in x.tolist()]
+
+
+def distances_cdist(x, centers):
+    return cdist(x, centers) ** 2
+
+
+def distances_in_double(x, centers):
+    x, centers = x.astype(np.float64), centers.astype(np.float64)
+    return np.clip((x * x).sum(1)[:, None] + (centers * centers).sum(1) - 2 * np.dot(x, centers.T), 0, None)
+
+
+def distances_shifted_single(x, centers):
+    shift = centers[0]
+    x, centers = (x - shift).astype(np.float32), (centers - shift).astype(np.float32)
+    return np.maximum((x**2).sum(1, keepdims=True) - 2 * x @ centers.T + (centers**2).sum(1), 0)
+
+
+def assign_loop(x, centers):
+    return [int(np.argmin([np.linalg.norm(p - c) for c in centers])) for p in x]
+
+
+def assign_expansion(x, centers):
+    return ((centers**2).sum(1) - 2 * x @ centers.T).argmin(1).astype(np.uint8)
+
+
+def inertia_loop(x, centers, labels):
+    result = 0.0
+    for point, label in zip(x, labels, strict=True):
+        result += np.linalg.norm(point - centers[label]) ** 2
+    return result
+
+
+def inertia_take_along(x, centers, labels):
+    return np.take_along_axis(checks.sq_dist(x, centers), labels[:, None], axis=1).sum(keepdims=True)
+
+
+def update_add_at(x, labels, k):
+    sums = np.zeros((k, x.shape[1]))
+    np.add.at(sums, labels, x)
+    counts = np.bincount(labels, minlength=k)
+    centers = sums / np.maximum(counts, 1)[:, None]
+    own = np.linalg.norm(x - centers[labels], axis=1)
+    for j in np.flatnonzero(counts == 0):
+        far = own.argmax()
+        centers[j], own[far] = x[far], -1
+    return centers
+
+
+def update_one_hot(x, labels, k):
+    """float32, and the empty clusters are served last to first."""
+    one_hot = (labels[:, None] == np.arange(k)).astype(np.float32)
+    counts = one_hot.sum(axis=0)
+    centers = (one_hot.T @ x.astype(np.float32)) / np.maximum(counts, 1)[:, None]
+    order = np.argsort(((x - centers[labels]) ** 2).sum(axis=1))
+    empty = np.flatnonzero(counts == 0)
+    centers[empty] = x[order[len(x) - len(empty) :]]
+    return centers
+
+
+def plus_plus_cumsum(x, k, rng):
+    seeds = [x[int(rng.random() * len(x))]]
+    while len(seeds) < k:
+        mass = np.cumsum(cdist(x, seeds, "sqeuclidean").min(axis=1))
+        seeds.append(x[np.searchsorted(mass, rng.random() * mass[-1], side="right")])
+    return np.array(seeds)
+
+
+def plus_plus_single(x, k, rng):
+    x = x.astype(np.float32)
+    seeds = x[rng.choice(len(x), 1)]
+    for _ in range(k - 1):
+        square = ((x[:, None] - seeds) ** 2).sum(2).min(1).astype(float)
+        seeds = np.vstack([seeds, x[rng.choice(len(x), p=square / square.sum())]])
+    return seeds
+
+
+def plus_plus_of_the_library(x, k, rng):
+    return kmeans.plus_plus(x, k, rng=rng, n_candidates=1)
+
+
+def kmeans_of_the_library(x, centers, max_iter=100):
+    result = kmeans.kmeans(x, len(centers), init=centers, max_iter=max_iter)
+    return result.labels, result.centers, result.history
+
+
+def kmeans_break_in_the_middle(x, centers, max_iter=100):
+    """Notices the end before the last update, so its history is one shorter."""
+    labels = checks.nearest(x, centers)
+    history = [checks.total(x, centers, labels)]
+    for _ in range(max_iter):
+        moved = checks.moved(x, labels, len(centers))
+        if np.allclose(moved, centers):
+            break
+        centers, labels = moved, checks.nearest(x, moved)
+        history.append(checks.total(x, centers, labels))
+    return [labels, centers, np.array(history)]
+
+
+def kmeans_while(x, centers, max_iter=100):
+    labels, history, i, changed = checks.nearest(x, centers).astype(np.int32), [], 0, True
+    history += [np.float64(checks.total(x, centers, labels))]
+    while changed and i < max_iter:
+        centers = checks.moved(x, labels, centers.shape[0])
+        fresh = checks.nearest(x, centers).astype(np.int32)
+        changed, labels, i = bool((fresh != labels).any()), fresh, i + 1
+        history += [np.float64(checks.total(x, centers, labels))]
+    return labels, centers, history
+
+
+def elbow_at_a_right_angle(inertias, ks):
+    """Cross product with the chord, nothing scaled."""
+    a, b = np.array([ks[0], inertias[0]]), np.array([ks[-1], inertias[-1]])
+    away = [abs((b - a)[0] * (y - a[1]) - (b - a)[1] * (k - a[0])) for k, y in zip(ks, inertias, strict=True)]
+    return np.int64(ks[int(np.argmax(away / np.linalg.norm(b - a)))])
+
+
+def features_by_loops(image, position):
+    h, w, _ = image.shape
+    rows = []
+    for i in range(h):
+        for j in range(w):
+            color = [float(c) / 255 for c in image[i, j]]
+            rows.append([*color, position * i / max(h, w), position * j / max(h, w)])
+    return rows
+
+
+def features_without_zeros(image, position):
+    h, w = image.shape[:2]
+    color = (image / 255.0).astype(np.float32).reshape(h * w, 3)
+    if position == 0:
+        return color
+    column, row = np.meshgrid(np.arange(w), np.arange(h))
+    return np.hstack([color, np.c_[row.ravel(), column.ravel()].astype(np.float32) * np.float32(position / max(h, w))])
+
+
+def segment_more_position(image, k, rng):
+    return checks.segmented(image, k, rng, position=0.9).reshape(image.shape[:2])
+
+
+def segment_other_numbers(image, k, rng):
+    """The same segments under other numbers, as small integers."""
+    return (k - 1 - checks.segmented(image, k, rng).reshape(image.shape[:2])).astype(np.uint8)
+
+
+OTHERS = [
+    ("squared_distances", distances_broadcast),
+    ("squared_distances", distances_einsum),
+    ("squared_distances", distances_loops),
+    ("squared_distances", distances_cdist),
+    ("squared_distances", distances_in_double),
+    ("squared_distances", distances_shifted_single),
+    ("squared_distances", kmeans.squared_distances),
+    ("assign", assign_loop),
+    ("assign", assign_expansion),
+    ("assign", kmeans.assign),
+    ("inertia", inertia_loop),
+    ("inertia", inertia_take_along),
+    ("inertia", kmeans.inertia),
+    ("update", update_add_at),
+    ("update", update_one_hot),
+    ("update", kmeans.update),
+    ("plus_plus", plus_plus_cumsum),
+    ("plus_plus", plus_plus_single),
+    ("plus_plus", plus_plus_of_the_library),
+    ("kmeans", kmeans_break_in_the_middle),
+    ("kmeans", kmeans_while),
+    ("kmeans", kmeans_of_the_library),
+    ("elbow", elbow_at_a_right_angle),
+    ("elbow", kmeans.elbow),
+    ("pixel_features", features_by_loops),
+    ("pixel_features", features_without_zeros),
+    ("segment", segment_more_position),
+    ("segment", segment_other_numbers),
+]
+
+
+@pytest.mark.parametrize(("task", "function"), OTHERS, ids=[f"{t}-{f.__name__}" for t, f in OTHERS])
+def test_other_right_solutions_get_all_points(task, function, seed):
+    assert lost(task, function, seed) == {}
+
+
+@pytest.mark.parametrize("task", RIGHT)
+def test_the_truth_of_the_checks_passes_them(task, seed):
+    assert lost(task, RIGHT[task], seed) == {}
+
+
+# --- What costs how much ---
+
+
+def test_there_are_four_mistakes_for_every_task():
+    for task in lesson.tasks:
+        assert sum(m.task == task for m in lesson.mistakes) >= 4, task
+
+
+@pytest.mark.parametrize("task", [t for t in lesson.tasks if t != "segment"])  # which would take a minute
+def test_no_report_names_a_mistake_that_was_not_made(task, seed):
+    for mistake in (m for m in lesson.mistakes if m.task == task):
+        named = {r.mistake for r in results(mistake.task, mistake.function, seed)} - {None}
+        assert named == {mistake.name}
+
+
+def test_plain_expansion_loses_only_the_points_for_precision(seed):
+    assert lost("squared_distances", checks.cancelled, seed) == {"far_from_the_origin": 3}
+
+
+def test_forgotten_empty_clusters_keep_the_points_for_the_means(seed):
+    assert lost("update", checks.empty_is_nan, seed) == {"one_empty_cluster": 4, "two_empty_clusters": 4}
+
+
+def test_a_shift_in_place_is_seen(seed):
+    def in_place(x, centers):
+        x -= x.mean(axis=0)
+        return checks.sq_dist(x, centers - 0)
+
+    found = results("squared_distances", in_place, seed)
+    assert all(r.status == "failed" for r in found)
+
+    def careful_but_in_place(x, centers):
+        shift = x.mean(axis=0)
+        x -= shift
+        return checks.sq_dist(x, centers - shift)
+
+    assert lost("squared_distances", careful_but_in_place, seed) == {"far_from_the_origin": 3}
+
+
+def spoil(task):
+    """The right function, which afterwards changes its first argument in place."""
+
+    def function(first, *others):
+        result = RIGHT[task](first.copy(), *others)
+        first += 1
+        return result
+
+    return function
+
+
+@pytest.mark.parametrize("task", [t for t in RIGHT if t != "segment"])
+def test_changing_an_argument_costs_one_check_and_is_not_taken_for_a_mistake(task, seed):
+    wrong = [r for r in results(task, spoil(task), seed) if r.status != "passed"]
+    assert len(wrong) == 1 and "in place" in wrong[0].message and wrong[0].mistake is None
+
+
+def test_labels_as_floats_are_not_taken_for_a_mistake(seed):
+    wrong = [r for r in results("assign", lambda *a: checks.nearest(*a).astype(float), seed) if r.status != "passed"]
+    assert len(wrong) == 1 and "expected integers" in wrong[0].message and wrong[0].mistake is None
+
+
+def test_color_alone_gets_part_of_the_points(seed):
+    found = lost("segment", checks.color_only, seed)
+    assert found["noisy_mosaic"] == 4
+    assert 0 < found.get("photos", 0) < 4
+
+
+def test_segments_come_with_figures(seed):
+    found = {r.id: r.figures for r in results("segment", RIGHT["segment"], seed)}
+    assert len(found["kmeans.segment.photos"]) == len(checks.PHOTOS)
+    for figure in found["kmeans.segment.photos"]:
+        assert list(figure.panels) == ["photo", "yours", "expected"]
+        assert figure.panels["yours"].shape == figure.panels["photo"].shape[:2]
+
+
+def test_labels_read_in_the_wrong_order_get_that_hint(seed):
+    found = results("segment", checks.woven, seed)
+    assert "along the rows" in found[0].hint
+
+
+@pytest.mark.parametrize("nonsense", [None, "labels", 3.5, [], [[1], [2, 3]], {"labels": 1}, float("nan")])
+@pytest.mark.parametrize("task", RIGHT)
+def test_nonsense_gets_no_points_and_a_message(task, nonsense):
+    for result in results(task, lambda *args: nonsense, seed=1):
+        assert result.points == 0
+        assert result.message
+
+
+# --- The truth itself ---
+
+
+def test_truth_by_hand():
+    x = np.array([[0.0], [2.0], [7.0], [9.0]])
+    assert checks.sq_dist(x, x[:1]).ravel().tolist() == [0, 4, 49, 81]
+    assert checks.moved(x, np.array([0, 0, 0, 2]), 3).ravel().tolist() == [3, 7, 9]
+    assert checks.lloyd(x, x[:2])[2] == [74, 14, 4]
+    assert checks.chord_choice(np.array([100.0, 50, 20, 15, 12, 10]), np.arange(1, 7)) == 3
+
+
+def test_far_points_of_the_ring_carry_the_promised_mass():
+    """The comment of `drawn_by_squared_distance` says 0.60 by D², 0.03 by D, 0.9999 by D⁴."""
+    angle = np.linspace(0, 2 * np.pi, checks.RING, endpoint=False)
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    x[-1] += [np.sqrt(3 * checks.RING), 0]
+    square = checks.sq_dist(x[:1], x)[0]
+    share = {power: (square ** (power / 2))[-1] / (square ** (power / 2)).sum() for power in (1, 2, 4)}
+    assert share[1] == pytest.approx(0.033, abs=0.002)
+    assert share[2] == pytest.approx(0.60, abs=0.02)
+    assert share[4] > 0.999
