@@ -1,0 +1,118 @@
+"""``unseg bench``: speed and quality, measured against peers in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Folder for the results of all benchmarks.")
+@click.pass_context
+def bench(ctx: click.Context, target: Path | None) -> None:
+    """Measure speed and quality against peers.
+
+    Without a subcommand: all speed benchmarks, a few minutes.
+    """
+    if ctx.invoked_subcommand is not None:
+        if target is not None:
+            raise click.UsageError("give --json after the subcommand")
+        return
+    ctx.invoke(kmeans, target=target / "kmeans.json" if target else None)
+    ctx.invoke(metrics, target=target / "metrics.json" if target else None)
+
+
+def _write(result: dict, target: Path | None) -> None:
+    if target is None:
+        return
+    from benchmarks import record
+
+    record.write_json(result, target)
+    if str(target) != "-":
+        click.echo(f"Written: {target}", err=True)
+
+
+@bench.command()
+@click.option("--case", "names", multiple=True, help="Only this case; may be given several times.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=15, show_default=True, help="Runs of each; the fastest counts."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For the first centers.")
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Peak memory, each in a fresh process.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def kmeans(
+    names: tuple[str, ...] = (), rounds: int = 15, seed: int = 0, memory: bool = True, target: Path | None = None
+) -> None:
+    """K-means against scikit-learn, faiss and OpenCV: time, inertia, memory."""
+    from benchmarks import kmeans_speed
+
+    unknown = set(names) - set(kmeans_speed.CASES)
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(kmeans_speed.CASES)}")
+    result = kmeans_speed.run(
+        names=names or tuple(kmeans_speed.CASES),
+        seed=seed,
+        rounds=rounds,
+        memory=memory,
+        echo=lambda text: click.echo(text, err=str(target) == "-"),
+    )
+    _write(result, target)
+
+
+@bench.command()
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def metrics(target: Path | None = None) -> None:
+    """Metrics against the plain loop over pairs of masks."""
+    from benchmarks import metrics_speed, record
+
+    rows = metrics_speed.run()
+    err = str(target) == "-"
+    click.echo(f"metrics: 481 x 321 pixels; goal: {metrics_speed.GOAL} times faster than the loop over masks", err=err)
+    for row in rows:
+        loop, ours, ratio = row["loop_seconds"] * 1e3, row["our_seconds"] * 1e3, row["ratio"]
+        reached = "reached" if ratio >= metrics_speed.GOAL else "MISSED"
+        text = (
+            f"  {row['metric']:<26} loop {loop:>8.1f} ms   ours {ours:>6.2f} ms   {ratio:>5.0f} times faster: {reached}"
+        )
+        click.echo(text, err=err)
+    if target is not None:
+        packages = ("unseg", "numpy", "scipy")
+        _write(
+            {"benchmark": "metrics", **record.environment(packages), "goal": metrics_speed.GOAL, "rows": rows}, target
+        )
+
+
+@bench.command()
+@click.option("--dataset", default="bsds300", show_default=True, help="Data set: bsds300, photos or scenes.")
+@click.option("--method", default="kmeans", show_default=True, help="Method: kmeans or kmeans-smooth.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many images; the goals of bsds300 refer to 30.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def quality(dataset: str, method: str, limit: int | None, seed: int, target: Path | None) -> None:
+    """How well a method segments a data set, against every annotator.
+
+    A second run gives the same numbers. BSDS300 is read from the folder that UNSEG_DATA names, or where `unseg data
+    fetch bsds500` put it.
+    """
+    from tqdm import tqdm
+
+    from benchmarks import quality as benchmark
+    from unseg_helpers.datasets import MissingDataset
+
+    if dataset not in benchmark.DATASETS:
+        raise click.BadParameter(f"{dataset!r}; there are {', '.join(benchmark.DATASETS)}", param_hint="--dataset")
+    if method not in benchmark.METHODS:
+        raise click.BadParameter(f"{method!r}; there are {', '.join(benchmark.METHODS)}", param_hint="--method")
+    try:
+        result = benchmark.run(
+            dataset,
+            method,
+            limit=limit,
+            seed=seed,
+            progress=lambda samples: tqdm(samples, desc=f"{method} on {dataset}", unit="image", leave=False),
+        )
+    except MissingDataset as missing:
+        raise click.ClickException(str(missing)) from None
+    click.echo(benchmark.table(result), err=str(target) == "-")
+    _write(result, target)

@@ -1,0 +1,79 @@
+"""``unseg bench``: what is asked for is measured, shown and written."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from autograder.cli import main
+from autograder.cli.bench import bench
+
+
+@pytest.fixture
+def unseg():
+    return lambda *arguments: CliRunner().invoke(main, ["bench", *map(str, arguments)])
+
+
+def test_quality_writes_scores_per_image(unseg, tmp_path):
+    target = tmp_path / "quality.json"
+    result = unseg("quality", "--dataset", "photos", "--limit", 1, "--json", target)
+    assert result.exit_code == 0, result.output
+    assert "covering" in result.stdout and "scikit-learn" in result.stdout
+    record = json.loads(target.read_text())
+    assert {"date", "versions", "machine", "seed", "command", "means", "per_image"} <= set(record)
+    assert len(record["per_image"]["unseg"]) == record["n_images"] == 1
+
+
+def test_json_to_standard_output_is_nothing_but_json(unseg):
+    result = unseg("quality", "--dataset", "scenes", "--limit", 1, "--json", "-")
+    assert json.loads(result.stdout)["dataset"] == "scenes"
+    assert "covering" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("quality", "--dataset", "imagenet"), "'imagenet'; there are bsds300, photos, scenes"),
+        (("quality", "--method", "magic"), "'magic'; there are kmeans, kmeans-smooth"),
+        (("kmeans", "--case", "moon"), "moon; there are 3096-rgb"),
+        (("--json", "folder", "quality"), "give --json after the subcommand"),
+    ],
+)
+def test_what_is_not_there_is_named(unseg, arguments, message):
+    result = unseg(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_missing_data_is_one_sentence_with_the_command(unseg, monkeypatch, tmp_path):
+    monkeypatch.setenv("UNSEG_DATA", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    result = unseg("quality", "--dataset", "bsds300", "--limit", 1)
+    assert result.exit_code == 1
+    assert "unseg data fetch" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_path):
+    from benchmarks import kmeans_speed, metrics_speed
+
+    def kmeans_run(**options):
+        assert options["names"] == tuple(kmeans_speed.CASES) and options["memory"]
+        return {"benchmark": "kmeans"}
+
+    monkeypatch.setattr(kmeans_speed, "run", kmeans_run)
+    monkeypatch.setattr(
+        metrics_speed,
+        "run",
+        lambda: [{"metric": "covering", "loop_seconds": 1.0, "our_seconds": 0.01, "ratio": 100.0}],
+    )
+    result = unseg("--json", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kmeans.json", "metrics.json"]
+    assert "100 times faster: reached" in result.output
+
+
+def test_subcommands():
+    assert set(bench.commands) == {"kmeans", "metrics", "quality"}
