@@ -11,6 +11,9 @@ from autograder.release import ReleaseError
 
 ANSWER = "    # BEGIN SOLUTION\n    return FACTOR * np.asarray(x)\n    # END SOLUTION"
 
+LINES = SOLUTION.split("\n")
+FIRST_BEGIN, FACTOR = (LINES.index(line) + 1 for line in ("    # BEGIN SOLUTION", "FACTOR = 2"))
+
 
 def build(source=SOLUTION):
     return release.build(source, PLAN, COURSE, file="solutions/00_toy.py")
@@ -60,16 +63,16 @@ def test_the_set_up_cell_stands_second_and_names_the_repository():
         (
             "    # END SOLUTION\n\n\n# %%\ndouble",
             "\n\n# %%\ndouble",
-            r"00_toy.py:21: '# BEGIN SOLUTION' without an end",
+            f"00_toy.py:{FIRST_BEGIN}: '# BEGIN SOLUTION' without an end",
         ),
         (ANSWER, "    return FACTOR * np.asarray(x)", "exercise without"),
         (
             "    return FACTOR",
             "    # BEGIN SOLUTION\n    return FACTOR",
-            r":22: '# BEGIN SOLUTION' inside the one of line 21",
+            f":{FIRST_BEGIN + 1}: '# BEGIN SOLUTION' inside the one of line {FIRST_BEGIN}",
         ),
-        ("FACTOR = 2", "FACTOR = 2\n# END SOLUTION", r":16: '# END SOLUTION' without a beginning"),
-        ('grade_id="toy.total"', 'grade_id="toy.double"', r"grade_id toy.double stands at line 18 too"),
+        ("FACTOR = 2", "FACTOR = 2\n# END SOLUTION", f":{FACTOR + 1}: '# END SOLUTION' without a beginning"),
+        ('grade_id="toy.total"', 'grade_id="toy.double"', f"grade_id toy.double stands at line {FIRST_BEGIN - 3} too"),
         ('grade_id="toy.total"', 'grade_id="toy.sum"', "no task of 00_toy"),
         (' grade_id="toy.total"', "", "belong together"),
         ("# BEGIN SOLUTION\n    return F", "# begin solution\n    return F", "must stand alone"),

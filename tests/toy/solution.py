@@ -10,6 +10,7 @@
 
 # %%
 import numpy as np
+
 from autograder import check
 
 FACTOR = 2
