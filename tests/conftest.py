@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["toy"]  # a lesson for tests, not a test
+
 SEEDS = (0, 1, 7, 20_240_501)
 
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 EXERCISES = "notebooks/"  # pages that a reader may launch
 # Besides the chapter itself, its figures follow from these; and from the versions of what draws and computes them.
-SOURCES = ("unseg_helpers", "constraints.txt", "book/data", "benchmarks/results")
+SOURCES = ("unseg_helpers", "constraints.txt", "book/data", "benchmarks/results", "benchmarks/tables.py")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "matplotlib", "plotly")
 KEPT_CACHES = 3
 # Of MathJax: the TeX input with CommonHTML output, its fonts, and what reads formulas aloud.
