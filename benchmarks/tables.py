@@ -75,6 +75,7 @@ def quality(*names: str) -> Table:
 
 
 def _provenance(*records: dict) -> str:
-    machine = records[0]["machine"]
+    first = records[0]
+    machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
     commands = " and ".join(f"`{r['command'].split(' --json')[0]}`" for r in records)
-    return f"Measured on {records[0]['date'][:10]} with {machine['cores']} cores ({machine['processor']}) by {commands}."
+    return f"Measured on {first['date'][:10]} with {machine} by {commands}."
