@@ -86,6 +86,8 @@ def test_page_is_whole_and_asks_nobody_else(desktop):
     assert formulas["wrong"] == []
     assert (formulas["set"], formulas["raw"]) == (formulas["written"], 0)
     assert desktop.page.title().strip()
+    raw = desktop.page.evaluate("[...document.querySelectorAll('article p')].map(p => p.innerText)")
+    assert [text for text in raw if text.lstrip().startswith(("|", "```", ":::"))] == [], "markdown that stayed text"
 
 
 def test_text_stands_out_from_a_light_background(desktop):
