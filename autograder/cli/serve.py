@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import click
@@ -22,8 +23,11 @@ def serve(host: str, port: int, book: Path | None) -> None:
     folder = book or courses.find_root() / "_build" / "html"
     if not (folder / "index.html").is_file():
         raise click.ClickException(f"there is no built book in {folder}: run `make book`")
-    click.echo(f"The course is at http://{host}:{port} (Ctrl-C ends it)")
     try:
-        uvicorn.run(create_app(folder), host=host, port=port, log_level="warning")
+        listener = socket.create_server((host, port))
     except OSError as error:
-        raise click.ClickException(f"port {port} cannot be used ({error.strerror}); try --port {port + 1}") from None
+        raise click.ClickException(
+            f"port {port} of {host} cannot be used ({error.strerror}); try another one, as in --port {port + 1}"
+        ) from None
+    click.echo(f"The course is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)")
+    uvicorn.Server(uvicorn.Config(create_app(folder), log_level="warning")).run(sockets=[listener])
