@@ -17,7 +17,7 @@ missing_packages() {
   for package in $packages; do
     case $package in
       bubblewrap) command -v bwrap >/dev/null || echo "$package" ;;
-      chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo "$package" ;;
+      chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "$package" ;;
       libseccomp2) ldconfig -p 2>/dev/null | grep -q 'libseccomp\.so\.2' || echo "$package" ;;
       *) dpkg -s "$package" >/dev/null 2>&1 || echo "$package" ;;
     esac
