@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Exercise 2: k-means
 #
-# You write k-means from nothing but NumPy, and it splits a photograph into regions. Nine small functions; each one
-# uses those before it.
+# You write k-means from nothing but NumPy, and it splits a photograph into regions. Nine small functions; most
+# of them use those before.
 #
 # After this exercise you can
 #

@@ -96,7 +96,7 @@ def oversegmentation(
     peaks = ", ".join(f"{name} {max(values):.2f} at {made[int(np.argmax(values))]}" for name, values in curves.items())
     alt = (
         f"Interactive figure: a photo with the true outlines, cut into {made[0]} to {made[-1]} superpixels, and the "
-        f"scores of each cut. Each score is highest at another number of segments: {peaks}."
+        f"scores of each cut. Not all scores are best at the same number of segments: {peaks}."
     )
     return _say(fig, texts, alt)
 

@@ -127,11 +127,11 @@ def _section(title: str, rows: Sequence[Sequence[str]]) -> None:
     type=click.Path(exists=True, file_okay=False),
     help="Folder that holds the official archives already, for machines without a network.",
 )
-@click.option("--accept-licence", "--accept-license", is_flag=True, help="Accept non-commercial terms without asking.")
+@click.option("--accept-license", is_flag=True, help="Accept non-commercial terms without asking.")
 @click.option("--force", is_flag=True, help="Fetch anew even if the set is here.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bars.")
 def fetch_sets(
-    names: tuple[str, ...], to: str | None, archives_from: str | None, accept_licence: bool, force: bool, quiet: bool
+    names: tuple[str, ...], to: str | None, archives_from: str | None, accept_license: bool, force: bool, quiet: bool
 ) -> None:
     """Download data sets and convert them; an interrupted download goes on where it stopped."""
     from unseg_helpers.datasets import packs, registry
@@ -146,7 +146,7 @@ def fetch_sets(
                 name,
                 to=to,
                 archives_from=archives_from,
-                accept_licence=accept_licence,
+                accept_license=accept_license,
                 confirm=_confirm,
                 force=force,
                 progress=not quiet,
@@ -175,7 +175,7 @@ def _terms(dataset) -> str:
     rows = [
         ("Set", f"{dataset.name}: {dataset.what}"),
         ("Download", _size(dataset.download_mb)),
-        ("Terms", dataset.licence),
+        ("Terms", dataset.license),
         ("Cite", dataset.citation),
         ("Page", dataset.page),
     ]

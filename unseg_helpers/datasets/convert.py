@@ -396,7 +396,7 @@ def _coco(archives: Sequence[Path], pack: _Pack, bar: Bar) -> dict[str, int]:
     try:
         coco = json.loads(texts[0])
         files = {image["file_name"]: image for image in coco["images"]}
-        licences = {licence["id"]: licence["name"] for licence in coco.get("licenses", ())}
+        licenses = {license["id"]: license["name"] for license in coco.get("licenses", ())}
         by_image: dict[int, list[dict]] = {}
         for annotation in coco["annotations"]:
             by_image.setdefault(annotation["image_id"], []).append(annotation)
@@ -428,7 +428,7 @@ def _coco(archives: Sequence[Path], pack: _Pack, bar: Bar) -> dict[str, int]:
                     "n_instances": sum(not a.get("iscrowd") for a in annotations),
                     "n_crowd": sum(bool(a.get("iscrowd")) for a in annotations),
                     "license_id": image.get("license", ""),
-                    "license": licences.get(image.get("license"), ""),
+                    "license": licenses.get(image.get("license"), ""),
                     "flickr_url": image.get("flickr_url", ""),
                     "image_sha256": _sha256(data),
                 }

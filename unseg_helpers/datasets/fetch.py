@@ -44,7 +44,7 @@ class FetchError(Exception):
     """A data set could not be fetched; the message says in a sentence why and what to do."""
 
 
-class LicenceNotAccepted(FetchError):
+class LicenseNotAccepted(FetchError):
     """The terms of a data set were not accepted."""
 
 
@@ -359,7 +359,7 @@ def fetch(
     *,
     to: str | os.PathLike | None = None,
     archives_from: str | os.PathLike | None = None,
-    accept_licence: bool = False,
+    accept_license: bool = False,
     confirm: Callable[[DataSet], bool] | None = None,
     force: bool = False,
     progress: bool = True,
@@ -376,7 +376,7 @@ def fetch(
     archives_from : path or None
         Folder in which the official archives lie already, under the publisher's file names or those of the registry:
         for machines without a network. They are checked and left alone.
-    accept_licence : bool
+    accept_license : bool
         Accept terms that allow no commercial use.
     confirm : callable or None
         Asked with the data set when such terms were not accepted yet; None counts as no.
@@ -394,7 +394,7 @@ def fetch(
 
     Raises
     ------
-    LicenceNotAccepted
+    LicenseNotAccepted
         If the terms were not accepted; nothing was downloaded.
     FetchError
         If something went wrong; the message says what to do. No half-written pack is left.
@@ -408,10 +408,10 @@ def fetch(
     if not force and is_whole(folder):
         say(f"{dataset.name} is here already: {folder}")
         return folder
-    if dataset.non_commercial and not accept_licence and not (confirm is not None and confirm(dataset)):
-        raise LicenceNotAccepted(
-            f"The terms of {dataset.name} were not accepted ({dataset.licence}): "
-            f"accept them with `unseg data fetch {dataset.name} --accept-licence`"
+    if dataset.non_commercial and not accept_license and not (confirm is not None and confirm(dataset)):
+        raise LicenseNotAccepted(
+            f"The terms of {dataset.name} were not accepted ({dataset.license}): "
+            f"accept them with `unseg data fetch {dataset.name} --accept-license`"
         )
     with _plain_errors(root):
         root.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,7 @@ BSDS300_TEST = tuple(
 )
 
 CAMVID_CLASSES = tuple(
-    "Sky Building Pole Road Pavement Tree SignSymbol Fence Car Pedestrian Bicyclist Unlabelled".split()
+    "Sky Building Pole Road Pavement Tree SignSymbol Fence Car Pedestrian Bicyclist Unlabeled".split()
 )
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -514,7 +514,7 @@ def ecssd() -> Pack:
 
 
 def camvid(split: str = "train") -> Pack:
-    """Frames of driving videos, 480x360; ``truth`` (h, w) uint8 is 0..10 for a class and 11 for unlabelled pixels.
+    """Frames of driving videos, 480x360; ``truth`` (h, w) uint8 is 0..10 for a class and 11 for unlabeled pixels.
 
     Parameters
     ----------

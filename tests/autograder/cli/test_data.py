@@ -101,7 +101,7 @@ def test_list_names_a_damaged_pack_and_goes_on(user):
 
 
 def test_fetch_puts_a_pack_where_the_readers_look(user, official):
-    result = run("fetch", "ecssd", "--from", official, "--accept-licence", "--quiet")
+    result = run("fetch", "ecssd", "--from", official, "--accept-license", "--quiet")
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{user / 'ecssd'}\n"  # a script can take the folder from here
     assert packs.ecssd().ids == IDS
@@ -112,7 +112,7 @@ def test_fetch_puts_a_pack_where_the_readers_look(user, official):
 def test_fetch_shows_the_terms_and_takes_an_answer(user, official):
     result = run("fetch", "ecssd", "--from", official, input="y\n")
     assert result.exit_code == 0, result.output
-    for text in ("no explicit licence", "TPAMI 2016", registry.SETS["ecssd"].page, "Do you accept these terms?"):
+    for text in ("no explicit license", "TPAMI 2016", registry.SETS["ecssd"].page, "Do you accept these terms?"):
         assert text in " ".join(result.output.split())
     assert packs.ecssd().ids == IDS
 
@@ -121,18 +121,18 @@ def test_fetch_shows_the_terms_and_takes_an_answer(user, official):
 def test_fetch_without_consent_does_nothing(user, official, answer):
     result = run("fetch", "ecssd", "--from", official, input=answer)
     assert result.exit_code == 1
-    assert "The terms of ecssd were not accepted" in result.output and "--accept-licence" in result.output
+    assert "The terms of ecssd were not accepted" in result.output and "--accept-license" in result.output
     assert not user.exists()
 
 
 def test_fetch_twice_is_quick_and_asks_nothing(user, official):
-    run("fetch", "ecssd", "--from", official, "--accept-licence")
+    run("fetch", "ecssd", "--from", official, "--accept-license")
     result = run("fetch", "ecssd")
     assert result.exit_code == 0 and "here already" in result.output and "accept" not in result.output
 
 
 def test_fetch_elsewhere_says_how_to_use_it(user, official, tmp_path, monkeypatch):
-    result = run("fetch", "ecssd", "--from", official, "--accept-licence", "--to", tmp_path / "disk")
+    result = run("fetch", "ecssd", "--from", official, "--accept-license", "--to", tmp_path / "disk")
     assert f"set UNSEG_DATA={tmp_path / 'disk'}" in result.output
     with pytest.raises(packs.MissingDataset):
         packs.ecssd()
@@ -141,14 +141,14 @@ def test_fetch_elsewhere_says_how_to_use_it(user, official, tmp_path, monkeypatc
 
 
 def test_an_unknown_name_is_found_before_anything_is_fetched(user, official):
-    result = run("fetch", "ecssd", "imagenet", "--from", official, "--accept-licence")
+    result = run("fetch", "ecssd", "imagenet", "--from", official, "--accept-license")
     assert result.exit_code == 2
     assert "no data set is called 'imagenet'; choose from bsds500, bsds300, ecssd" in result.output
     assert not user.exists()
 
 
 def test_an_error_is_one_sentence_and_no_traceback(user, official):
-    result = run("fetch", "ecssd", "--accept-licence", "--quiet")
+    result = run("fetch", "ecssd", "--accept-license", "--quiet")
     assert result.exit_code == 1
     last = result.output.strip().splitlines()[-1]
     assert last.startswith("Error: 127.0.0.1:9 cannot be reached") and "check the network connection" in last
@@ -159,14 +159,14 @@ def test_an_interruption_says_that_it_can_go_on(user, official, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fetch, "convert", interrupt)
-    result = run("fetch", "ecssd", "--from", official, "--accept-licence", "--quiet")
+    result = run("fetch", "ecssd", "--from", official, "--accept-license", "--quiet")
     assert result.exit_code == 1
     assert result.output.strip().endswith("interrupted: run the same command again and it goes on from there")
     assert not (user / "ecssd").exists()
 
 
 def test_check_compares_with_the_checksums(user, official):
-    run("fetch", "ecssd", "--from", official, "--accept-licence")
+    run("fetch", "ecssd", "--from", official, "--accept-license")
     result = run("list", "--check")
     assert result.exit_code == 0 and f"{user / 'ecssd'}: all checksums agree" in result.output
     with open(user / "ecssd" / "manifest.csv", "a") as file:

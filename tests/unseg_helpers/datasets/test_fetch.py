@@ -278,7 +278,7 @@ def offer(server, monkeypatch, tmp_path):
 
 
 def get(name, **options):
-    return fetch.fetch(name, **{"accept_licence": True, "progress": False, **options})
+    return fetch.fetch(name, **{"accept_license": True, "progress": False, **options})
 
 
 def left_behind(folder):
@@ -415,7 +415,7 @@ def test_a_second_fetch_asks_for_nothing(offer, server):
     before = [(path.name, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
     server.requests.clear()
     lines = []
-    assert get("ecssd", accept_licence=False, say=lines.append) == folder  # nor for the licence
+    assert get("ecssd", accept_license=False, say=lines.append) == folder  # nor for the license
     assert server.requests == []
     assert [(path.name, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())] == before
     assert "here already" in lines[0]
@@ -666,18 +666,18 @@ def test_the_mirror_is_used_when_the_publisher_is_away_and_that_is_said(offer, s
 def test_terms_that_are_not_accepted_stop_before_any_request(offer, server, tmp_path):
     offer("ecssd")
     for confirm in (None, lambda dataset: False):
-        with pytest.raises(fetch.LicenceNotAccepted, match="unseg data fetch ecssd --accept-licence"):
-            get("ecssd", accept_licence=False, confirm=confirm)
+        with pytest.raises(fetch.LicenseNotAccepted, match="unseg data fetch ecssd --accept-license"):
+            get("ecssd", accept_license=False, confirm=confirm)
     assert server.requests == [] and not (tmp_path / "packs").exists()
     asked = []
-    get("ecssd", accept_licence=False, confirm=lambda dataset: asked.append(dataset.licence) or True)
-    assert asked == ["published for academic research; no explicit licence"]
+    get("ecssd", accept_license=False, confirm=lambda dataset: asked.append(dataset.license) or True)
+    assert asked == ["published for academic research; no explicit license"]
 
 
 def test_free_terms_are_not_asked_about(offer):
     offer("davis16")
     assert not registry.SETS["davis16"].non_commercial
-    get("davis16", accept_licence=False)
+    get("davis16", accept_license=False)
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -874,7 +874,7 @@ def test_the_lock_holds_between_processes(tmp_path):
 def test_every_set_of_the_table_has_a_reader_a_converter_and_its_terms():
     assert set(registry.SETS) == set(packs._PARTS)
     for dataset in registry.SETS.values():
-        assert dataset.licence and dataset.citation and dataset.page.startswith("https://")
+        assert dataset.license and dataset.citation and dataset.page.startswith("https://")
         assert set(dataset.counts) == set(packs._PARTS[dataset.name])
         assert (dataset.part_of is not None) or (dataset.name in convert._CONVERTERS and dataset.archives)
         for archive in dataset.archives:
