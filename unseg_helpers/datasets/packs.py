@@ -66,7 +66,7 @@ BSDS300_TEST = tuple(
 )
 
 CAMVID_CLASSES = tuple(
-    "Sky Building Pole Road Pavement Tree SignSymbol Fence Car Pedestrian Bicyclist Unlabeled".split()
+    "Sky Building Pole Road Pavement Tree SignSymbol Fence Car Pedestrian Bicyclist Unlabelled".split()
 )
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
