@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import difflib
+import math
 import os
+import re
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +20,10 @@ import yaml
 
 from .lesson import Lesson
 from .sandbox import Limits, View
+from .sandbox.view import closure
 
 FILE = "course.yml"
+LESSON_ID = re.compile(r"\d\d_[a-z][a-z0-9_]*")
 
 
 class CourseError(ValueError):
@@ -54,12 +61,31 @@ class LessonPlan:
 
     def lesson(self) -> Lesson:
         """Its checks; refused when they do not cover the tasks of the syllabus."""
-        lesson = import_module(self.checks if "." in self.checks else f"autograder.checks.{self.checks}").lesson
+        name = self.checks if "." in self.checks else f"autograder.checks.{self.checks}"
+        try:
+            lesson = import_module(name).lesson
+        except ModuleNotFoundError as error:
+            if error.name and not name.startswith(error.name):  # something that the checks import
+                raise
+            raise CourseError(f"{FILE}, {self.id}: checks: there is no module {name}") from None
         planned = {t.name for t in self.tasks}
         if planned != set(lesson.tasks):
             missing, extra = sorted(planned - set(lesson.tasks)), sorted(set(lesson.tasks) - planned)
             raise CourseError(f"{FILE}, {self.id}: tasks without checks {missing}, checks without a task {extra}")
         return lesson
+
+    def refuse_bad_view(self) -> None:
+        """Raise CourseError where packages or hidden modules are not there, before that costs a student points."""
+        try:
+            installed = closure(self.view.packages)
+        except LookupError as error:
+            raise CourseError(f"{FILE}, {self.id}: packages: {error}") from None
+        for module in self.view.hidden:
+            top, *rest = module.split(".")
+            spec = find_spec(top)
+            roots = spec.submodule_search_locations if spec and installed else None
+            if roots and not any(Path(root, *rest).is_dir() for root in roots):
+                raise CourseError(f"{FILE}, {self.id}: hidden: {module} is no folder of {top}")
 
     def scale(self, task: str) -> float:
         """Points in the syllabus for one point in the check file: an instructor may weigh tasks differently."""
@@ -109,26 +135,70 @@ def load(root: Path | None = None) -> Course:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CourseError(f"{path} is not there; set UNSEG_COURSE to the course's folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise CourseError(f"{path} is not YAML: {error}") from None
-    try:
-        lessons = {str(k): _plan(str(k), v) for k, v in data["lessons"].items()}
-        return Course(str(data["title"]), str(data["repository"]).rstrip("/"), lessons)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CourseError(f"{path}: an entry is missing or of the wrong kind: {error!r}") from None
+    top = _entry(data, path, needed=("title", "repository", "lessons"))
+    lessons = {str(k): _plan(str(k), v) for k, v in _mapping(top["lessons"], f"{path}: lessons").items()}
+    return Course(str(top["title"]), str(top["repository"]).rstrip("/"), lessons)
 
 
-def _plan(id: str, entry: dict[str, Any]) -> LessonPlan:
-    tasks = tuple(Task(str(k), float(v["points"]), int(v["minutes"])) for k, v in entry["tasks"].items())
-    if not tasks or any(t.points <= 0 for t in tasks):
-        raise CourseError(f"{FILE}, {id}: every lesson has tasks, and every task more than 0 points")
-    names = {"packages", "helpers", "hidden"}
-    view = View(**{k: tuple(entry.get(k) or ()) for k in names})
+def _plan(id: str, value: Any) -> LessonPlan:
+    here = f"{FILE}, {id}"
+    if not LESSON_ID.fullmatch(id):
+        raise CourseError(f"{here}: a lesson is called by two digits and a topic, as in 02_kmeans")
+    lists = ("packages", "helpers", "hidden")
+    entry = _entry(value, here, needed=("title", "checks", "tasks"), others=(*lists, "limits", "deadline"))
+    tasks = tuple(_task(str(k), v, f"{here}, {k}") for k, v in _mapping(entry["tasks"] or {}, f"{here}: tasks").items())
+    if not tasks:
+        raise CourseError(f"{here}: every lesson has tasks")
+    for key in lists:
+        names = entry.get(key) or []
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise CourseError(f"{here}: {key} must be a list of names, as in [numpy, scipy]")
+    view = View(**{key: tuple(entry.get(key) or ()) for key in lists})
     deadline = entry.get("deadline")
     if deadline is not None and not (isinstance(deadline, datetime.datetime) and deadline.tzinfo):
-        raise CourseError(f"{FILE}, {id}: deadline must be a time with its zone, as in 2026-12-01T23:59:00+01:00")
+        raise CourseError(f"{here}: deadline must be a time with its zone, as in 2026-12-01T23:59:00+01:00")
+    given = _mapping(entry.get("limits") or {}, f"{here}: limits")
     try:
-        limits = Limits(**(entry.get("limits") or {}))
+        limits = Limits(**given)
     except TypeError as error:
-        raise CourseError(f"{FILE}, {id}: limits: {error}") from None
+        known = ", ".join(field.name for field in dataclasses.fields(Limits))
+        raise CourseError(f"{here}: limits: {error}; there are {known}") from None
+    for key, number in given.items():
+        _positive(number, f"{here}: limits: a {key} of more than 0")
     return LessonPlan(id, str(entry["title"]), tasks, str(entry["checks"]), view, limits, deadline)
+
+
+def _task(name: str, value: Any, here: str) -> Task:
+    entry = _entry(value, here, needed=("points", "minutes"))
+    points, minutes = (_positive(entry[unit], f"{here}: more than 0 {unit}") for unit in ("points", "minutes"))
+    return Task(name, float(points), int(minutes))
+
+
+def _mapping(value: Any, here: str | Path) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise CourseError(f"{here}: of the wrong kind, entries with names are expected and not {value!r}")
+    return value
+
+
+def _entry(value: Any, here: str | Path, *, needed: tuple[str, ...], others: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A mapping with all needed keys and no unknown one: a typo must not switch something off in silence."""
+    entry = _mapping(value, here)
+    for key in entry:
+        if key not in (*needed, *others):
+            near = difflib.get_close_matches(str(key), (*needed, *others), 1)
+            advice = f"; is it {near[0]!r}?" if near else f"; there are {', '.join((*needed, *others))}"
+            raise CourseError(f"{here}: unknown entry {str(key)!r}{advice}")
+    for key in needed:
+        if key not in entry:
+            raise CourseError(f"{here}: {key!r} is missing")
+    return entry
+
+
+def _positive(value: Any, expected: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise CourseError(f"{expected} expected, not {value!r}")
+    return value

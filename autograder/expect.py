@@ -34,7 +34,7 @@ class Credit:
 def array(value: Any, *, name: str = "the result") -> np.ndarray:
     """The value as a numeric array; lists of numbers are welcome."""
     if value is None:
-        raise Unmet(f"{name}: None", hint="is there a return at the end of the function?")
+        raise Unmet(f"{name}: None", hint="is there a return at the end of the function? print(...) only shows a value")
     try:
         result = np.asarray(value)
     except ValueError:
@@ -172,7 +172,8 @@ def true(condition: bool, message: str, *, hint: str | None = None) -> None:
 def items(value: Any, count: int, *, name: str = "the result", hint: str | None = None) -> list:
     """The parts of a tuple that a student's function returned."""
     if not isinstance(value, list) or len(value) != count:
-        raise Unmet(f"{name} is {_short(value)}; expected {count} things, as in `return a, b`", hint)
+        got = f"a tuple or list of {len(value)}" if isinstance(value, list) else _short(value)
+        raise Unmet(f"{name} is {got}; expected {count} things, as in `return {', '.join('abcdefgh'[:count])}`", hint)
     return value
 
 
@@ -214,4 +215,6 @@ def _short(value: Any) -> str:
         return f"an array of shape {value.shape}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "a dict"
     return f"{type(value).__name__} {str(value)[:40]!r}" if value is not None else "None"

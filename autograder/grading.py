@@ -52,6 +52,8 @@ def grade(
     ------
     SandboxUnavailable
         If ``isolated`` and this machine lacks the means: nothing can be graded here.
+    CourseError
+        If course.yml names checks, packages or modules that are not there.
     """
     started = time.perf_counter()
     report = Report(name, seed=new_seed() if seed is None else seed, versions=_versions())
@@ -62,13 +64,17 @@ def grade(
         report.lesson, report.title, report.max_score = plan.id, plan.title, plan.max_score
         definitions = submissions.definitions(submission, [t.name for t in plan.tasks])
         report.notes = submission.notes
+        if isolated:
+            plan.refuse_bad_view()
         student = SandboxStudent(definitions, view=plan.view, limits=plan.limits, isolated=isolated)
         try:
             report.checks = run_all(plan, student, report.seed)
             report.notes += _failed_definitions(plan, student)
         finally:
             student.close()
-        _explain_missing(report.checks, submissions.misnamed(submission, plan))
+        _explain_missing(
+            report.checks, submissions.misnamed(submission, plan), submissions.unreadable(submission, plan)
+        )
     except BadSubmission as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - started
@@ -121,10 +127,12 @@ def _explain_uses(uses: dict[str, tuple[str, ...]], results: list[CheckResult]) 
             result.hint = f"{result.hint}; {first}" if result.hint else first
 
 
-def _explain_missing(results: list[CheckResult], misnamed: dict[str, str]) -> None:
+def _explain_missing(results: list[CheckResult], misnamed: dict[str, str], unreadable: dict[str, str]) -> None:
     for result in results:
         if result.status == "missing" and result.task in misnamed:
             result.hint = f"{misnamed[result.task]}: give the function the name {result.task}"
+        elif result.status == "missing" and result.task in unreadable:
+            result.hint = unreadable[result.task]
 
 
 def _failed_definitions(plan: LessonPlan, student: SandboxStudent) -> list[str]:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from .expect import Credit, Unmet
+from .sandbox import SandboxUnavailable
 from .sandbox.inside import wire
 from .sandbox.inside.wire import Rng
 from .student import Call, Student, StudentError
@@ -78,6 +79,11 @@ class CheckResult:
     see: str | None = None
     seconds: float = 0.0
     figures: list[Figure] = field(default_factory=list)
+
+    @property
+    def feedback(self) -> tuple[str, str | None, str | None]:
+        """What it says: checks of a task that fail for one reason often say the same."""
+        return self.message, self.hint, self.mistake
 
 
 class Lesson:
@@ -159,6 +165,8 @@ def run_check(check: Check, student: Student, seed: int, lesson: Lesson, *, scal
         status = "error" if status == "refused" else status
     except wire.WireError as error:
         message = f"the check could not send its input: {error}"
+    except SandboxUnavailable:
+        raise  # this machine's fault: it may cost no student a point
     except Exception as error:  # our own check stumbled, nearly always over a result of the wrong kind
         message = f"{_last(student)} could not be judged ({type(error).__name__}: {error})"
         hint = "does it return what the task asks for, in this order and of this type?"
@@ -166,8 +174,8 @@ def run_check(check: Check, student: Student, seed: int, lesson: Lesson, *, scal
         id=check.id,
         task=check.task,
         title=check.title,
-        points=round(fraction * check.points * scale, 2),
-        max_points=round(check.points * scale, 2),
+        points=round(fraction * check.points * scale, 4),
+        max_points=round(check.points * scale, 4),
         status=status,
         message=message,
         hint=None if status == "passed" else hint,
@@ -213,6 +221,8 @@ def _gives(function: Callable, recorded: Call) -> bool:
 def _same(a: Any, b: Any) -> bool:
     """Equal up to rounding; numbers and arrays of one element are the same thing."""
     if isinstance(a, (list, dict)) != isinstance(b, (list, dict)):
+        if isinstance(a, list) and any(np.ndim(part) for part in a if isinstance(part, np.ndarray)):
+            return False  # a tuple of arrays and one array of them: another form is another mistake
         try:
             return _same(np.asarray(a), np.asarray(b))
         except ValueError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from .course import Course, LessonPlan
+from .course import LESSON_ID, Course, LessonPlan
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 STUB = 'raise NotImplementedError("your code here")'
@@ -44,9 +44,15 @@ class _Cell:
     tags: set[str] = field(default_factory=set)
     grade_id: str | None = None
 
+    @property
+    def lines_text(self) -> str:
+        """Text of a markdown cell, nothing of a code cell."""
+        return "\n".join(self.lines) if self.kind == "markdown" else ""
+
 
 _MARK = re.compile(r"^# %%(?:\s+\[(?P<kind>markdown|md|raw)\])?(?P<rest>.*)$")
 _ID = re.compile(r'\bgrade_id="(?P<id>[^"]*)"')
+_POINTS = re.compile(r"^# #+ .*\((?P<points>\d+(\.\d+)?) points?\)", re.MULTILINE)
 _TAGS = re.compile(r"\btags=\[(?P<tags>[^\]]*)\]")
 
 
@@ -86,26 +92,31 @@ def build(source: str, plan: LessonPlan, course: Course, *, file: str) -> str:
 
 
 def write(root: Path, course: Course, *, check: bool = False) -> list[Path]:
-    """Write ``notebooks/`` for every lesson of the syllabus; with ``check`` only list the files that would change."""
+    """Write ``notebooks/`` for every lesson of the syllabus; returns what was out of date.
+
+    With ``check`` nothing is written. An error in any solution leaves all notebooks as they are. A notebook that is
+    called like a lesson but belongs to none is out of date as well; it is never removed, it may be somebody's work.
+    """
     changed = []
-    expected = {f"{id}.ipynb" for id in course.lessons}
+    texts: dict[Path, str] = {}
     for plan in course.lessons.values():
         path = root / "solutions" / f"{plan.id}.py"
         if not path.is_file():
             raise ReleaseError(f"{path.name} is not in solutions/, but course.yml has lesson {plan.id}")
-        text = build(path.read_text(encoding="utf-8"), plan, course, file=f"solutions/{path.name}")
-        target = root / "notebooks" / f"{plan.id}.ipynb"
+        try:
+            source = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            raise ReleaseError(f"solutions/{path.name}:{line}: not text in UTF-8") from None
+        texts[root / "notebooks" / f"{plan.id}.ipynb"] = build(source, plan, course, file=f"solutions/{path.name}")
+    for target, text in texts.items():
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             changed.append(target)
             if not check:
                 target.parent.mkdir(exist_ok=True)
                 target.write_text(text, encoding="utf-8")
-    stray = [p for p in sorted((root / "notebooks").glob("*.ipynb")) if p.name not in expected]
-    for path in stray:
-        changed.append(path)
-        if not check:
-            path.unlink()
-    return changed
+    stray = [p for p in sorted((root / "notebooks").glob("*.ipynb")) if p not in texts and LESSON_ID.fullmatch(p.stem)]
+    return changed + stray
 
 
 def leaks(source: str, released: str) -> list[str]:
@@ -154,8 +165,12 @@ def _cells(source: str, file: str) -> list[_Cell]:
 
 def _check_ids(cells: list[_Cell], plan: LessonPlan, file: str) -> None:
     seen: dict[str, int] = {}
+    points = {f"{plan.topic}.{t.name}": t.points for t in plan.tasks}
+    heading: tuple[int, str] | None = None  # line, and the points that it promises
     known = {f"{plan.topic}.{t.name}" for t in plan.tasks}
     for cell in cells:
+        if promised := _POINTS.search(cell.lines_text):
+            heading = cell.start, promised["points"]
         if ("exercise" in cell.tags) != (cell.grade_id is not None):
             raise ReleaseError(f'{file}:{cell.start}: the tag "exercise" and a grade_id belong together')
         if cell.grade_id is None:
@@ -168,6 +183,13 @@ def _check_ids(cells: list[_Cell], plan: LessonPlan, file: str) -> None:
             raise ReleaseError(f"{file}:{cell.start}: grade_id {cell.grade_id} is no task of {plan.id} in course.yml")
         if not any(line.strip() == BEGIN for line in cell.lines):
             raise ReleaseError(f"{file}:{cell.start}: an exercise without {BEGIN!r}")
+        if heading and float(heading[1]) != points[cell.grade_id]:
+            line, promised = heading
+            raise ReleaseError(
+                f"{file}:{line}: the heading promises {promised} points for {cell.grade_id}, "
+                f"course.yml gives {points[cell.grade_id]:g}"
+            )
+        heading = None
         seen[cell.grade_id] = cell.start
     if missing := known - set(seen):
         raise ReleaseError(f"{file}: no cell for {', '.join(sorted(missing))}, which course.yml has")

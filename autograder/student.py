@@ -7,11 +7,14 @@ check cannot tell them apart and a student's object never reaches it.
 
 from __future__ import annotations
 
+import difflib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
-from .sandbox import Ended, Limits, Sandbox, View
+from .sandbox import MAX_TEXT, Ended, Limits, Sandbox, View
 from .sandbox.inside import wire
 from .sandbox.inside.calls import call
 
@@ -74,7 +77,8 @@ class Student:
             error = answer["error"]
             self._calls.append(Call(name, frame, error=error["type"]))
             raise _student_error(name, error)
-        self._mutated += [(name, str(argument)) for argument in answer["mutated"]]
+        known, mutated = [*map(str, range(len(args))), *kwargs], set(answer["mutated"])
+        self._mutated += [(name, argument) for argument in known if argument in mutated]
         self._calls.append(Call(name, frame, result=answer["result"]))
         return wire.copy(answer["result"])
 
@@ -96,9 +100,17 @@ class LocalStudent(Student):
     def _run(self, name: str, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
         function = self._namespace.get(name)
         if function is None:
-            return {"error": {"type": "Missing", "message": f"{name} is not defined", "where": {}}}
+            raise StudentError("missing", _MISSING.format(name), type="Missing", hint=self._near(name))
         args, kwargs = wire.copy([args, kwargs])
         return call(function, args, kwargs)
+
+    def _near(self, name: str) -> str | None:
+        functions = [
+            n for n, v in self._namespace.items() if isinstance(v, FunctionType) and v.__module__ == "__main__"
+        ]
+        own = {n.lower(): n for n in functions}
+        near = difflib.get_close_matches(name.lower(), own, 1, cutoff=0.8)
+        return f"there is {own[near[0]]}: give the function the name {name}" if near else None
 
 
 class SandboxStudent(Student):
@@ -108,30 +120,31 @@ class SandboxStudent(Student):
 
     def __init__(self, definitions: dict[str, Any], *, view: View, limits: Limits, isolated: bool = True):
         super().__init__()
-        self._new = lambda: Sandbox(definitions, view=view, limits=limits, isolated=isolated)
+        self._new = lambda deadline: Sandbox(
+            definitions, view=view, limits=limits, isolated=isolated, deadline=deadline
+        )
         self._sandbox: Sandbox | None = None
         self._starts = 0
         self._broken: Ended | None = None  # why no sandbox can be started any more
-        self._left = limits.total_seconds
+        self._seconds = limits.total_seconds
+        self._deadline: float | None = None  # one for all its sandboxes, from the first start
 
     def _run(self, name: str, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
-        sandbox = self._ready()
-        try:
-            return sandbox.call(name, args, kwargs)
-        except Ended:
-            self._left = sandbox.seconds_left
-            raise
+        return self._ready().call(name, args, kwargs)
 
     def _ready(self) -> Sandbox:
         if self._sandbox is not None and self._sandbox.open:
             return self._sandbox
-        if self._broken is None and (self._starts >= self.MAX_STARTS or self._left <= 0):
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._seconds
+        is_late = time.monotonic() >= self._deadline
+        if self._broken is None and (self._starts >= self.MAX_STARTS or is_late):
             self._broken = Ended("timeout", "the time for this submission was used up by earlier tasks")
         if self._broken is not None:
             raise self._broken
         self._starts += 1
         try:
-            self._sandbox = self._new()
+            self._sandbox = self._new(self._deadline)
         except Ended as end:
             self._broken = Ended(end.kind, f"the notebook's definitions could not be run: {end}")
             raise self._broken from None
@@ -159,29 +172,57 @@ def _ended(name: str, end: Ended) -> str:
 
 
 def _student_error(name: str, error: dict[str, Any]) -> StudentError:
-    kind, text, where = error["type"], error["message"], error["where"]
+    kind, text, where = error["type"][:100], error["message"][:MAX_TEXT], _where(error["where"])
     if kind == "Missing":
-        return StudentError("missing", f"there is no function {name} in the notebook yet", type=kind)
+        return StudentError("missing", _MISSING.format(name), type=kind)
     if kind == "NotImplementedError":
         return StudentError("stub", f"{_origin(name, where)} is not written yet", type=kind)
+    if kind == "NotAFunction":
+        article = "an" if text[:1] in "aeiou" else "a"
+        message = f"{name} is no function any more: something in the notebook gave this name to {article} {text}"
+        return StudentError(
+            "error", message, type=kind, hint="rename that variable, then run the function's cell again"
+        )
     if kind == "WireError":
         return StudentError("error", f"{name} returned {text}", type=kind, hint="return NumPy arrays or plain numbers")
     line = f", line {where['line']} of its cell: {where['code']}" if where.get("line") and where.get("code") else ""
     place = f" (in {_origin(name, where)}{line})" if line else ""
     return StudentError(
-        "error", f"{name} raised {kind}: {text or 'no message'}{place}", type=kind, hint=_ERRORS.get(kind)
+        "error", f"{name} raised {kind}: {text or 'no message'}{place}", type=kind, hint=_error_hint(kind, text, where)
     )
+
+
+def _where(where: dict[str, Any]) -> dict[str, Any]:
+    """What a stranger says about the place of an error, if it has the right form."""
+    forms = {"function": str, "line": int, "code": str}
+    kept = {k: where[k] for k, form in forms.items() if type(where.get(k)) is form}
+    return {k: v[:200] if isinstance(v, str) else v for k, v in kept.items()}
 
 
 def _origin(name: str, where: dict[str, Any]) -> str:
     """The function that raised; a student's own helper may be to blame."""
     function = where.get("function")
-    return function if isinstance(function, str) and function and not function.startswith("<") else name
+    return function if function and not function.startswith("<") else name
 
 
+def _error_hint(kind: str, text: str, where: dict[str, Any]) -> str | None:
+    if kind == "UnavailableName" and "when this lesson is graded" in text:  # an import
+        return "do without it in the functions of the tasks and their helpers"
+    if kind == "AttributeError" and text.startswith("'NoneType' object"):
+        return "None comes from a function without a return"
+    if text.startswith("'list' object has no attribute") or ("operand" in text and "'list'" in text):
+        return "a list lacks what an array has: np.array(...) makes one; does one of your functions return a list?"
+    if kind == "TypeError" and "positional argument" in text and not where:
+        return "leave the parameters in the line with def as they were"
+    return _ERRORS.get(kind)
+
+
+_MISSING = "there is no function {} in the notebook yet"
 _ERRORS = {
+    "NameError": "no cell defines this name: is it a typo, or was its cell not run, or deleted?",
     "UnboundLocalError": "a name is used before it gets its value on this path",
     "RecursionError": "the function calls itself without an end",
     "MemoryError": "an array is larger than the memory that a submission may use: avoid an (n, k, d) array",
+    "ModuleNotFoundError": "write this part with NumPy: few other packages are there when a lesson is graded",
     "UnavailableName": "pass what the function needs as an argument, or compute it inside",
 }

@@ -7,13 +7,18 @@ use. Plots and experiments around them are left out. A cell that cannot be parse
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import json
+import lzma
 import re
+import subprocess
 import symtable
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,7 +26,11 @@ from .course import Course, LessonPlan
 
 MAX_FILE_BYTES = 300_000_000  # outputs of a notebook may be large; they are dropped
 MAX_CODE_BYTES = 2_000_000  # code cells together
+MAX_STATEMENTS = 20_000  # at the top level, all cells together
+MAX_NOTES = 30
+SIMPLE_BYTES = 20_000  # less code than this is read at once; more is first tried in a process with limits
 MAX_FILES = 5_000  # submissions in one zip or folder
+_UNZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, lzma.LZMAError)
 SUFFIXES = (".ipynb", ".py")
 
 
@@ -85,17 +94,90 @@ def read(data: bytes, name: str) -> Submission:
     if len(data) > MAX_FILE_BYTES:
         raise BadSubmission(f"{name} has {len(data):,} bytes; at most {MAX_FILE_BYTES:,} are read: clear the outputs")
     try:
-        text = data.decode("utf-8-sig")
+        text = (_without_outputs(data) if len(data) > 5_000_000 and suffix == ".ipynb" else data).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadSubmission(f"{name} is not text in UTF-8: is it really a {suffix} file?") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if suffix == ".py":
+        _refuse_long(len(text), name)
     cells = list(_percent_cells(text) if suffix == ".py" else _notebook_cells(text, name))
-    size = sum(len(c.source) for c in cells)
-    if size > MAX_CODE_BYTES:
-        raise BadSubmission(f"{name} holds {size:,} characters of code; at most {MAX_CODE_BYTES:,} are graded")
     if not any(c.source.strip() for c in cells):
         raise BadSubmission(f"{name} has no code cell")
+    _refuse_bombs(cells, name)
     return Submission(name, cells, sha256, stem)
+
+
+def _refuse_long(size: int, name: str) -> None:
+    if size > MAX_CODE_BYTES:
+        raise BadSubmission(f"{name} holds {size:,} characters of code; at most {MAX_CODE_BYTES:,} are graded")
+
+
+_WITH_LIMITS = """
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+except (ImportError, ValueError):  # not on this system
+    pass
+"""
+_DROP_OUTPUTS = """
+import json
+try:
+    book = json.loads(sys.stdin.buffer.read())
+    book.get
+except (ValueError, RecursionError, AttributeError):
+    sys.exit(print("{"))  # damaged: the caller says so
+sheets = [book, *(book.get("worksheets") or [])]
+for cell in (c for s in sheets for c in s.get("cells") or []):
+    cell.pop("outputs", None), cell.pop("attachments", None)
+kept = {k: book[k] for k in ("cells", "worksheets") if k in book}
+sys.stdout.write(json.dumps(kept))
+"""
+_TRY_TO_READ = """
+import ast, json, symtable
+count, peak = 0, 0
+for source in json.load(sys.stdin):
+    try:
+        count += len(ast.parse(source).body)
+        symtable.symtable(source, "", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+try:  # not ru_maxrss, which starts with the size of the process that started this one
+    peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+except (OSError, IndexError):
+    pass
+print(count if peak < 600_000 else 10**9)
+"""
+
+
+def _apart(code: str, data: bytes, *, seconds: int, memory: int) -> bytes | None:
+    """Output of code of ours in a process with limits; None if it fails or hits them."""
+    head = _WITH_LIMITS.replace("MEMORY", str(memory)).replace("SECONDS", str(seconds))
+    command = [sys.executable, "-I", "-S", "-c", head + code]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=2 * seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _without_outputs(data: bytes) -> bytes:
+    """A large notebook without its outputs. Ten bytes of JSON can take a hundred of memory, so it has a limit."""
+    kept = _apart(_DROP_OUTPUTS, data, seconds=30, memory=2_500_000_000)
+    if kept is None:
+        raise BadSubmission("the notebook is large and cannot be read: clear its outputs, save it, submit it again")
+    return kept
+
+
+def _refuse_bombs(cells: list[Cell], name: str) -> None:
+    """Refuse code that takes Python too much time or memory to read, however it does that."""
+    sources = [c.source for c in cells]
+    if sum(map(len, sources)) < SIMPLE_BYTES:
+        return
+    count = _apart(_TRY_TO_READ, json.dumps(sources).encode(), seconds=4, memory=1_000_000_000)
+    if count is None or int(count) > MAX_STATEMENTS:
+        raise BadSubmission(f"{name} holds code that is too long or too deeply nested to be read")
 
 
 def _notebook_cells(text: str, name: str) -> Iterator[Cell]:
@@ -109,9 +191,10 @@ def _notebook_cells(text: str, name: str) -> Iterator[Cell]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if cells is None and isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):
         sheets = [s for s in notebook["worksheets"] if isinstance(s, dict)]  # nbformat 3
-        cells = [c for s in sheets for c in s.get("cells") or []]
+        cells = [c for s in sheets if isinstance(s.get("cells"), list) for c in s["cells"]]
     if not isinstance(cells, list):
         raise BadSubmission(f"{name} is JSON, but not a notebook: it has no cells")
+    size = 0
     for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
@@ -121,6 +204,8 @@ def _notebook_cells(text: str, name: str) -> Iterator[Cell]:
         metadata = cell.get("metadata")
         grade_id = metadata.get("grade_id") if isinstance(metadata, dict) else None
         if isinstance(source, str):
+            size += len(source) + 20  # a limit on the number of cells, too
+            _refuse_long(size, name)
             yield Cell(number, _clean(source), grade_id if isinstance(grade_id, str) else None)
 
 
@@ -194,7 +279,8 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``cells``: source by file name; ``statements``: in order, which statement of which cell binds which names.
+        ``cells``: source by file name; ``statements``: in order, which statement of which cell binds which names;
+        ``keep``: names that stay a function when a later statement gives them another value.
     """
     notes = submission.notes
     statements = list(_statements(submission.cells, notes))
@@ -203,7 +289,8 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
         for name in statement.binds:
             bound_by.setdefault(name, []).append(i)
     chosen = {i for i, s in enumerate(statements) if s.star}
-    wanted = [(name, len(statements)) for name in tasks]
+    keep = list(tasks)
+    wanted = [(name, len(statements)) for name in keep]
     seen: set[tuple[str, int]] = set()
     while wanted:
         name, before = wanted.pop()
@@ -214,11 +301,14 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
         earlier = [i for i in binders if i < before] or binders
         if not earlier:
             continue
-        i = earlier[-1]
-        chosen.add(i)
-        # What runs at once needs the names as they are then; the body of a function needs the last ones.
-        wanted += [(n, i if n in statements[i].now else len(statements)) for n in statements[i].needs]
-    for name in tasks:
+        last = [earlier[-1]]
+        if name in keep and not statements[last[0]].is_definition:  # `inertia = inertia(x, c, l)`: maybe no function
+            last += [i for i in earlier if statements[i].is_definition][-1:]
+        for i in last:
+            chosen.add(i)
+            # What runs at once needs the names as they are then; the body of a function needs the last ones.
+            wanted += [(n, i if n in statements[i].now else len(statements)) for n in statements[i].needs]
+    for name in keep:
         cells = [statements[i].cell.number for i in bound_by.get(name, []) if statements[i].is_definition]
         if len(cells) > 1:
             notes.append(f"{name} is defined {len(cells)} times (cells {_list(cells)}); the last one is graded")
@@ -226,6 +316,7 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
     return {
         "cells": {s.cell.file: s.cell.source for s in run},
         "statements": [{"cell": s.cell.file, "index": s.index, "names": sorted(s.binds)} for s in run],
+        "keep": keep,
     }
 
 
@@ -239,6 +330,23 @@ def misnamed(submission: Submission, plan: LessonPlan) -> dict[str, str]:
         names = [n for s in _statements([cell], []) if s.is_definition for n in sorted(s.binds)]
         if names and task not in names:
             result[task] = f"its cell (number {cell.number}) defines {_list(names)} instead"
+    tasks = {t.name for t in plan.tasks}
+    found = {n: s.cell.number for s in _statements(submission.cells, []) if s.is_definition for n in s.binds}
+    others = {n.lower(): n for n in sorted(found.keys() - tasks)}
+    for task in tasks - result.keys() - found.keys():  # where an editor has dropped the ids of the cells
+        for near in difflib.get_close_matches(task, others, 1, cutoff=0.8):
+            result[task] = f"cell {found[others[near]]} defines {others[near]}"
+    return result
+
+
+def unreadable(submission: Submission, plan: LessonPlan) -> dict[str, str]:
+    """Tasks whose cell is not Python, by task."""
+    result = {}
+    for cell in submission.cells:
+        topic, _, task = (cell.grade_id or "").partition(".")
+        notes: list[str] = []
+        if topic == plan.topic and not list(_statements([cell], notes)) and notes:
+            result[task] = f"its {notes[0].split(';')[0]}"
     return result
 
 
@@ -246,16 +354,17 @@ def _statements(cells: Iterable[Cell], notes: list[str]) -> Iterator[_Statement]
     for cell in cells:
         try:
             tree = ast.parse(cell.source, cell.file)
-            lines = cell.source.splitlines(keepends=True)
+            lines = [line + "\n" for line in cell.source.split("\n")]  # as Python counts them: no form feeds, no U+2028
             found = [_analyse(cell, i, node, lines) for i, node in enumerate(tree.body)]
         except SyntaxError as error:
-            notes.append(
-                f"cell {cell.number} cannot be read ({error.msg}, line {error.lineno}); nothing in it is graded"
-            )
+            reason = f"{error.msg[:200]}, line {error.lineno}"
         except (ValueError, RecursionError, MemoryError) as error:
-            notes.append(f"cell {cell.number} cannot be read ({type(error).__name__}); nothing in it is graded")
+            reason = type(error).__name__
         else:
             yield from found
+            continue
+        if len(notes) < MAX_NOTES:
+            notes.append(f"cell {cell.number} cannot be read ({reason}); nothing in it is graded")
 
 
 def _analyse(cell: Cell, index: int, node: ast.stmt, lines: list[str]) -> _Statement:
@@ -263,9 +372,10 @@ def _analyse(cell: Cell, index: int, node: ast.stmt, lines: list[str]) -> _State
         names = frozenset((a.asname or a.name).split(".")[0] for a in node.names if a.name != "*")
         return _Statement(cell, index, names, frozenset(), frozenset(), False, True, not names)
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-    source = "".join(lines[first - 1 : node.end_lineno])
-    if len(source.splitlines()) == 1:  # two statements may share a line
+    if first == node.end_lineno:  # two statements may share a line
         source = ast.unparse(node)
+    else:
+        source = "".join(lines[first - 1 : node.end_lineno])
     try:
         table = symtable.symtable(source, cell.file, "exec")
     except SyntaxError:  # half a line, as in `a = 1; def ...`
@@ -300,7 +410,8 @@ class Source:
 
     name: str
     path: Path
-    member: str | None = None  # name inside a zip
+    member: zipfile.ZipInfo | None = None  # inside a zip
+    problem: str | None = None  # why there is nothing to read
 
     def load(self) -> bytes:
         """Its bytes.
@@ -310,6 +421,8 @@ class Source:
         BadSubmission
             If it is gone, unreadable or too large.
         """
+        if self.problem is not None:
+            raise BadSubmission(self.problem)
         try:
             if self.member is None:
                 if self.path.stat().st_size > MAX_FILE_BYTES:
@@ -317,45 +430,88 @@ class Source:
                 return self.path.read_bytes()
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as stream:
                 data = stream.read(MAX_FILE_BYTES + 1)  # the size that the archive announces may be a lie
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zipfile.zlib.error) as error:
+        except (OSError, *_UNZIP_ERRORS) as error:
             raise BadSubmission(f"{self.name} cannot be read: {error}") from None
         return data
 
 
-def find(paths: Iterable[Path]) -> list[Source]:
-    """Submissions in files, folders and zips of folders, in order of their names.
+def find(paths: Iterable[Path], skipped: list[str] | None = None) -> list[Source]:
+    """Submissions in files, folders and zips, in order of their names.
+
+    A folder's zips are opened too. Names are relative to the folder or zip that was asked for, unless two would be
+    the same: then all begin with its path.
+
+    Parameters
+    ----------
+    skipped : gets the names of files in folders and zips that are no submission
 
     Raises
     ------
     BadSubmission
-        If a path is not there, or a zip is not one. What is inside a good zip is looked at one by one, later.
+        If a path is not there, or nothing but zips that cannot be read. What is inside is looked at one by one, later.
     """
-    sources: list[Source] = []
-    for path in paths:
+    skipped = [] if skipped is None else skipped
+    found: list[tuple[str, Source]] = []  # with the name to use if short ones clash
+    for path in dict.fromkeys(paths):
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if _counts(p.relative_to(path).as_posix()) and p.is_file())
-            sources += [Source(p.relative_to(path).as_posix(), p) for p in files if not p.is_symlink()]
+            here = _in_folder(path, skipped)
+            found += [(f"{path.as_posix()}/{s.name}", s) for s in here]
         elif path.suffix.lower() == ".zip" and path.is_file():
-            sources += _in_zip(path)
-        elif path.exists():
-            sources.append(Source(path.name, path))
+            here = _in_zip(path, path.name, skipped)
+            found += [(f"{path.parent.as_posix()}/{s.name}", s) for s in here]
+        elif path.is_file():
+            found.append((path.as_posix(), Source(path.name, path)))
         else:
-            raise BadSubmission(f"{path} is not there")
-    if len(sources) > MAX_FILES:
-        raise BadSubmission(f"{len(sources):,} submissions; at most {MAX_FILES:,} at once")
+            raise BadSubmission(f"{path} is {'neither a file nor a folder' if path.exists() else 'not there'}")
+    if len(found) > MAX_FILES:
+        raise BadSubmission(f"{len(found):,} submissions; at most {MAX_FILES:,} at once")
+    if found and all(s.problem for _, s in found):
+        raise BadSubmission(found[0][1].problem)
+    is_clear = len({s.name for _, s in found}) == len(found)
+    return [s if is_clear else replace(s, name=full) for full, s in found]
+
+
+def _in_folder(folder: Path, skipped: list[str]) -> list[Source]:
+    sources: list[Source] = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if _is_hidden(name) or not (path.is_symlink() or path.is_file()):
+            continue
+        if path.is_symlink():
+            skipped.append(f"{name} (a link)")
+        elif path.suffix.lower() == ".zip":
+            sources += _in_zip(path, name, skipped)
+        elif path.suffix.lower() in SUFFIXES:
+            sources.append(Source(name, path))
+        else:
+            skipped.append(name)
     return sources
 
 
-def _in_zip(path: Path) -> list[Source]:
+def _in_zip(path: Path, name: str, skipped: list[str]) -> list[Source]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(i.filename for i in archive.infolist() if not i.is_dir() and _counts(i.filename))
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BadSubmission(f"{path.name} is not a zip file that can be read: {error}") from None
-    return [Source(f"{path.name}/{n}", path, n) for n in names]
+            members = {i.filename: i for i in archive.infolist()}  # of two with one name the last, as unzipping would
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        return [Source(name, path, problem=f"{name} is not a zip file that can be read: {error}")]
+    sources: list[Source] = []
+    named = [(filename.replace("\\", "/").lstrip("/"), member) for filename, member in members.items()]
+    for inner, member in sorted(named, key=lambda pair: pair[0]):
+        full = f"{name}/{inner}"
+        if inner.endswith("/") or _is_hidden(inner):
+            continue
+        if inner.lower().endswith(".zip"):
+            sources.append(
+                Source(full, path, problem=f"{full} is a zip inside a zip: unpack {name} and grade the folder")
+            )
+        elif inner.lower().endswith(SUFFIXES):
+            sources.append(Source(full, path, member))
+        else:
+            skipped.append(full)
+    return sources
 
 
-def _counts(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
+    """Whether no person wrote it: hidden files and folders, caches, and what macOS adds to a zip."""
     parts = PurePosixPath(name).parts
-    hidden = any(p.startswith(".") or p in ("__MACOSX", "__pycache__") for p in parts)
-    return not hidden and PurePosixPath(name).suffix.lower() in SUFFIXES
+    return any((p.startswith(".") and p != "..") or p in ("__MACOSX", "__pycache__") for p in parts)

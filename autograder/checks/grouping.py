@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from autograder import expect
 from autograder.lesson import Lesson
+from autograder.student import StudentError
 from unseg_helpers import datasets
 
 lesson = Lesson("01_grouping")
@@ -178,8 +179,12 @@ def labels_of_one_byte(student, rng):
         return true.astype(np.uint8), pred.astype(np.uint8)
 
     true, pred = telling(rng, "confusion", true_confusion, draw, quiet=(squeezed,))
-    table = student.confusion(true, pred)
     hint = "uint8 ends at 255, then it starts again at 0: true.astype(int) before you multiply"
+    try:
+        table = student.confusion(true, pred)
+    except StudentError as error:  # keys or sizes that overflow often end so
+        error.hint = error.hint or (hint if error.type in ("ValueError", "IndexError") else None)
+        raise
     expect.shape(table, (21, 25), hint=hint)
     expect.equal(table, true_confusion(true, pred), hint=hint)
 
@@ -320,6 +325,15 @@ def recall(table):
 )
 def precision(table):
     return table / np.maximum(table.sum(axis=0), 1)
+
+
+@lesson.mistake(
+    "iou_matrix",
+    "// divides and drops what is behind the decimal point; / keeps it",
+    see="print(iou_matrix(np.array([[5, 5]]))): it must be 0.5 twice, not 0",
+)
+def whole_numbers(table):
+    return table // np.maximum(unions(table), 1)
 
 
 @lesson.mistake(
@@ -532,6 +546,15 @@ def size_of_overlap(table):
 def size_of_segment(table):
     _, segment, iou = true_best(table)
     return table.sum(axis=1)[segment], segment, iou
+
+
+@lesson.mistake(
+    "best_match_table",
+    "the right three arrays in the wrong order: iou, segment, size",
+    see="print(best_match_table(np.array([[3, 0], [3, 9]]))[0]): the sizes 6 and 9 come first",
+)
+def from_last_to_first(table):
+    return true_best(table)[::-1]
 
 
 # --- covering --------------------------------------------------------------------------------------------------------

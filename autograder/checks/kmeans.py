@@ -191,6 +191,15 @@ def summed_over_centers(x, centers):
 
 @lesson.mistake(
     "squared_distances",
+    "the mean is subtracted from x, but not from the centers",
+    see="the distance of a point to itself must be 0: print squared_distances(x, x).diagonal()",
+)
+def only_x_shifted(x, centers):
+    return sq_dist(x - x.mean(axis=0), centers)
+
+
+@lesson.mistake(
+    "squared_distances",
     "digits are lost far from the origin: huge numbers are subtracted in float32",
     see="x = np.float32([[1000.1, 1000.2]]); print(squared_distances(x, x)): it must be 0, never negative",
 )
@@ -600,7 +609,7 @@ def repeatable(student, rng):
     # Six correct draws of 4 ordered rows out of 60 agree with probability below 1e-30.
     x, seed = rng.normal(size=(60, 2)), draw_seed(rng)
     first, again = student.plus_plus(x, 4, seed), student.plus_plus(x, 4, seed)
-    expect.shape(first, (4, 2), name="the seeds")
+    expect.shape(first, (4, 2), name="the seeds", hint="return the rows of x, not their indices")
     expect.close(again, first, name="the seeds of a second call with the same rng", hint="draw from rng, nothing else")
     others = [student.plus_plus(x, 4, draw_seed(rng)) for _ in range(5)]
     expect.true(
@@ -618,7 +627,7 @@ def never_where_a_seed_is(student, rng):
     places = rng.permutation(np.arange(6))[:, None] * 10.0 + rng.normal(size=(6, 2))
     x = rng.permutation(np.repeat(places, 10, axis=0))
     for seeds in [student.plus_plus(x, 6, draw_seed(rng)) for _ in range(5)]:
-        expect.shape(seeds, (6, 2), name="the seeds")
+        expect.shape(seeds, (6, 2), name="the seeds", hint="return the rows of x, not their indices")
         hint = "D² is the distance to the nearest seed so far: keep np.minimum"
         expect.same_rows(seeds, places, atol=1e-3, name="the seeds", hint=hint)
 
@@ -641,7 +650,7 @@ def drawn_by_squared_distance(student, rng):
     center, hits, first = np.median(x, axis=0), 0, set()
     for _ in range(CALLS):
         seeds = student.plus_plus(x, 3, draw_seed(rng))
-        expect.shape(seeds, (3, 2), name="the seeds")
+        expect.shape(seeds, (3, 2), name="the seeds", hint="return the rows of x, not their indices")
         expect.finite(seeds, name="the seeds")
         seeds = np.asarray(seeds, dtype=float)
         hits += bool((np.abs(seeds[:2] - center).max(axis=1) > 5).any())
@@ -764,8 +773,12 @@ def slow_case(rng):
 
 def parts(result):
     """labels, centers, history of a student's kmeans, as far as shapes can be trusted later."""
-    labels, centers, history = expect.items(result, 3, name="the result of kmeans")
-    return expect.array(labels, name="labels"), expect.array(centers, name="centers"), history
+    order = "return labels, centers, history, in this order"
+    labels, centers, history = expect.items(result, 3, name="the result of kmeans", hint=order)
+    labels, centers = expect.array(labels, name="labels"), expect.array(centers, name="centers")
+    seen = f"labels have shape {labels.shape} and centers {centers.shape}; expected one axis and two"
+    expect.true(labels.ndim == 1 and centers.ndim == 2, seen, hint=order)
+    return labels, centers, history
 
 
 PARTS = ("squared_distances", "assign", "inertia", "update")
@@ -833,6 +846,7 @@ def no_cluster_is_lost(student, rng):
     start = np.concatenate([middles[:2], [[100.0, 100.0]]]) + rng.normal(size=(3, 2)) * 0.1
     labels, centers, _ = lloyd(x, start)
     got_labels, got_centers, _ = parts(student.kmeans(x, start))
+    expect.shape(got_labels, (60,), name="the labels")
     expect.finite(got_centers, name="the centers", hint="an empty cluster has no mean: your update must fill it")
     used = len(np.unique(got_labels))
     expect.true(used == 3, f"only {used} of 3 clusters have points at the end", hint="call your update with k")

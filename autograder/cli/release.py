@@ -16,11 +16,16 @@ def release(check: bool) -> None:
 
     root = courses.find_root()
     try:
-        changed = write(root, courses.load(root), check=check)
+        course = courses.load(root)
+        changed = write(root, course, check=check)
     except (ReleaseError, CourseError) as error:
         raise click.ClickException(str(error)) from None
     for path in changed:
-        click.echo(f"{'stale' if check else 'wrote'} {path.relative_to(root)}")
+        done = "stale" if check else "wrote"
+        name = path.relative_to(root)
+        click.echo(
+            f"{done} {name}" if path.stem in course.lessons else f"{name} is no lesson: remove it if it is not needed"
+        )
     if check and changed:
         raise click.ClickException("notebooks/ differs from solutions/: run `unseg release`")
     if not changed:

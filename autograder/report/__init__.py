@@ -72,12 +72,21 @@ def _as_dict(result: CheckResult) -> dict[str, Any]:
     }
 
 
+MAX_TEXT = 3_000  # characters; a longer one is no longer an explanation
+
+
 def plain(text: str | None) -> str | None:
     """Text without control and direction characters: a student's words must not steer a terminal or turn a line."""
     if text is None:
         return None
-    keep = (c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else "�" for c in text)
-    return "".join(keep)
+    text = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " ..."
+    strange = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    return "".join(c if c == "\n" or unicodedata.category(c) not in strange else "�" for c in text)
+
+
+def line(text: str | None) -> str:
+    """The same on one line: a file's name must not write a line of its own below others."""
+    return (plain(text) or "").replace("\n", " ")
 
 
 def number(points: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -33,18 +35,27 @@ def feedback(report: Report) -> str:
     return _templates().get_template("feedback.html").render(report=report)
 
 
-def write(reports: list[Report], folder: Path) -> Path:
+def write(reports: Sequence[Report], folder: Path) -> Path:
     """One page per report and an index; returns the page to open first."""
     folder.mkdir(parents=True, exist_ok=True)
-    names: dict[str, str] = {}
+    names: list[str] = []
+    taken = {"index.html"}  # in lower case, for file systems that see no difference
     for report in reports:
-        base = re.sub(r"[^A-Za-z0-9._-]+", "_", report.submission).strip("._") or "submission"
+        base = _file_name(report.submission)
         name, count = f"{base}.html", 1
-        while name in names.values() or name == "index.html":
+        while name.lower() in taken:
             count += 1
             name = f"{base}-{count}.html"
-        names[report.submission] = name
+        names.append(name)
+        taken.add(name.lower())
         (folder / name).write_text(page(report), encoding="utf-8")
     index = folder / "index.html"
-    index.write_text(_templates().get_template("index.html").render(reports=reports, names=names), encoding="utf-8")
-    return folder / names[reports[0].submission] if len(reports) == 1 else index
+    text = _templates().get_template("index.html").render(rows=list(zip(reports, names, strict=True)))
+    index.write_text(text, encoding="utf-8")
+    return folder / names[0] if len(reports) == 1 else index
+
+
+def _file_name(submission: str) -> str:
+    """The letters and digits of a submission's name, in any script, in at most 200 bytes."""
+    words = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", plain(submission))).strip("._")
+    return words.encode("utf-8", "ignore")[-200:].decode("utf-8", "ignore").lstrip("._-") or "submission"

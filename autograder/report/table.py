@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
-from . import Report, plain
+from . import Report, line
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# At the start, or after what a spreadsheet of another country takes for the end of a field.
+_FORMULA = re.compile(r"(^|[;|])([\s\"']*)(?=[=+\-@＝＋－＠])")
 
 
 def render(reports: list[Report]) -> str:
@@ -24,5 +26,4 @@ def render(reports: list[Report]) -> str:
 
 
 def _text(value: str) -> str:
-    value = plain(value).replace("\n", " ")
-    return "'" + value if value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'\2", line(value))

@@ -8,6 +8,7 @@ import click
 
 from ..lesson import CheckResult
 from . import Report, number, plain
+from . import line as one_line
 
 WIDTH = 100
 MARKS = {"passed": ("✓", "green"), "partial": ("◐", "yellow"), "missing": ("·", "bright_black")}  # others: ✗ red
@@ -17,15 +18,19 @@ def render(report: Report, *, color: bool = True) -> str:
     """The whole report; escape codes for color only on request."""
     style = click.style if color else lambda text, **_: text
     total = f"{number(report.score)}/{number(report.max_score)}"
-    head = f"{plain(report.submission)}  {total}" + (f"  ({report.title})" if report.title else "")
+    head = f"{one_line(report.submission)}  {total}" + (f"  ({report.title})" if report.title else "")
     lines = [style(head, bold=True)]
     if report.error:
         lines += _wrap(plain(report.error), "  ")
-    for note in report.notes:
-        lines += _wrap(f"note: {plain(note)}", "  ")
+    lines += render_notes(report)
     for task, results in report.tasks().items():
         lines.append(render_task(task, results, style))
     return "\n".join(lines)
+
+
+def render_notes(report: Report) -> list[str]:
+    """What the student should know beside the results."""
+    return [line for note in report.notes for line in _wrap(f"note: {plain(note)}", "  ")]
 
 
 def render_task(task: str, results: list[CheckResult], style=lambda text, **_: text) -> str:
@@ -36,11 +41,17 @@ def render_task(task: str, results: list[CheckResult], style=lambda text, **_: t
     mark, tint = MARKS.get(status, ("✗", "red"))
     lines = [style(f"  {mark} {task:<24} {number(points):>5} / {number(most)}", fg=tint)]
     if status == "missing":
-        return "\n".join(lines + _wrap(plain(results[0].message), "      "))
+        lines += _wrap(plain(results[0].message), "      ")
+        return "\n".join(lines + (_wrap(f"hint: {plain(results[0].hint)}", "      ") if results[0].hint else []))
+    told = None
     for result in results:
         if result.status == "passed":
             continue
         lines += _wrap(f"{result.title} ({number(result.points)}/{number(result.max_points)})", "    - ")
+        if told == result.feedback:
+            lines.append("      the same as above")
+            continue
+        told = result.feedback
         for label, text in (("", result.message), ("hint: ", result.hint)):
             if text:
                 lines += _wrap(label + plain(text), "      ")

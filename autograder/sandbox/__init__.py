@@ -8,7 +8,9 @@ ends the process by killing it.
 from __future__ import annotations
 
 import os
+import re
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,8 @@ from typing import Any
 
 from . import seccomp, view
 from .inside import wire
+
+MAX_TEXT = 500  # characters of a text from inside that are kept
 
 
 class SandboxUnavailable(RuntimeError):
@@ -41,6 +45,7 @@ class Limits:
     memory_mb: int = 1024
     file_mb: int = 16
     open_files: int = 64
+    threads: int = 64
 
     def as_rlimits(self) -> dict[str, int]:
         return {
@@ -48,6 +53,7 @@ class Limits:
             "CPU": int(self.total_seconds) + 5,  # behind the wall clock: only for what escapes it
             "FSIZE": self.file_mb * 2**20,
             "NOFILE": self.open_files,
+            "NPROC": self.threads,  # counted inside the sandbox's own user name space
             "CORE": 0,
         }
 
@@ -82,6 +88,7 @@ class Sandbox:
     definitions : what `autograder.submission.definitions` chose: cells, statements
     view, limits : what it may see and use
     isolated : False runs the worker as a plain process, for a student's own code on the student's own machine
+    deadline : `time.monotonic` when the submission's time is over, if it began with an earlier sandbox
 
     Raises
     ------
@@ -91,17 +98,29 @@ class Sandbox:
         If the student's definitions run too long or end the process.
     """
 
-    def __init__(self, definitions: dict[str, Any], *, view: View, limits: Limits, isolated: bool = True):
+    def __init__(
+        self,
+        definitions: dict[str, Any],
+        *,
+        view: View,
+        limits: Limits,
+        isolated: bool = True,
+        deadline: float | None = None,
+    ):
         self._limits = limits
-        self._deadline = time.monotonic() + limits.total_seconds
+        self._deadline = time.monotonic() + limits.total_seconds if deadline is None else deadline
         self._last = 0
+        self._is_up = False  # the worker has spoken: bubblewrap works here
+        self._info: int | None = None  # where bubblewrap names the first process inside
+        rlimits = limits.as_rlimits() if isolated else {}
+        hello = wire.encode({"limits": rlimits, **definitions, "hidden": list(view.hidden)})  # before anything runs
         self._errors = tempfile.TemporaryFile()
         self._process = self._start(view, isolated)
         os.set_blocking(self._process.stdin.fileno(), False)
         os.set_blocking(self._process.stdout.fileno(), False)
         try:
-            rlimits = limits.as_rlimits() if isolated else {}
-            self._exchange({"limits": rlimits, **definitions, "hidden": list(view.hidden)}, limits.call_seconds)
+            self._exchange(hello, limits.call_seconds)
+            self._is_up = True
             self.failed: dict[str, Any] = self._receive_failed()
         except BaseException:
             self.close()
@@ -119,8 +138,12 @@ class Sandbox:
             filter_file.write(seccomp.program())
             filter_file.seek(0)
             fd = filter_file.fileno()
-            command = [view.bwrap(), *options, "--seccomp", str(fd), "--", *view.COMMAND]
-            return subprocess.Popen(command, bufsize=0, pass_fds=(fd,), cwd="/", **pipes)
+            self._info, info = os.pipe()
+            command = [view.bwrap(), *options, "--info-fd", str(info), "--seccomp", str(fd), "--", *view.COMMAND]
+            try:
+                return subprocess.Popen(command, bufsize=0, pass_fds=(fd, info), cwd="/", **pipes)
+            finally:
+                os.close(info)
 
     def call(self, name: str, args: list, kwargs: dict[str, Any], *, seconds: float | None = None) -> dict[str, Any]:
         """Call a student's function: ``{"result", "mutated"}`` or ``{"error"}``.
@@ -132,8 +155,8 @@ class Sandbox:
         """
         self._last += 1
         order = {"id": self._last, "call": name, "args": args, "kwargs": kwargs}
-        answer = self._exchange(order, seconds or self._limits.call_seconds)
-        if not isinstance(answer, dict) or answer.get("id") != self._last:
+        answer = self._exchange(wire.encode(order), seconds or self._limits.call_seconds)
+        if not isinstance(answer, dict) or type(answer.get("id")) is not int or answer["id"] != self._last:
             raise self._end("refused", "the answer does not belong to this call")
         if not _is_answer(answer):
             raise self._end("refused", "the answer does not have the form of one")
@@ -141,15 +164,16 @@ class Sandbox:
 
     def _receive_failed(self) -> dict[str, Any]:
         """The start sends two frames: ready (limits are set), then which definitions failed."""
-        answer = self._read(min(self._limits.total_seconds, 3 * self._limits.call_seconds))
+        answer = self._read(self._end_time(3 * self._limits.call_seconds))
         failed = answer.get("failed") if isinstance(answer, dict) else None
-        if not isinstance(failed, dict):
+        if not isinstance(failed, dict) or not all(
+            isinstance(what, dict) and isinstance(what.get("reason"), str) for what in failed.values()
+        ):
             raise self._end("refused", "the definitions wrote to the grader's channel")
-        return failed
+        return {name: {"reason": what["reason"][:MAX_TEXT]} for name, what in failed.items()}
 
-    def _exchange(self, order: Any, seconds: float) -> Any:
-        frame = memoryview(wire.encode(order))
-        end = self._end_time(seconds)
+    def _exchange(self, encoded: bytes, seconds: float) -> Any:
+        frame, end = memoryview(encoded), self._end_time(seconds)
         fd = self._process.stdin.fileno()
         if self._readable():
             raise self._end("refused", "something was written to the grader's channel between two calls")
@@ -161,10 +185,9 @@ class Sandbox:
                 continue
             except BrokenPipeError:
                 raise self._died() from None
-        return self._read(seconds)
+        return self._read(end)
 
-    def _read(self, seconds: float) -> Any:
-        end = self._end_time(seconds)
+    def _read(self, end: float) -> Any:
         head = self._take(wire.HEAD_BYTES, end)
         try:
             n_json, n_arrays = wire.lengths(head)
@@ -203,20 +226,22 @@ class Sandbox:
         return min(time.monotonic() + seconds, self._deadline)
 
     def _died(self) -> Ended:
-        self._process.wait()
-        code = self._process.returncode
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:  # it closed the channel and lives on
+            code = 0
         self._errors.seek(0)
         text = self._errors.read(2000).decode(errors="replace").strip()
-        if text.startswith("bwrap:"):
+        if text.startswith("bwrap:") and not self._is_up:
             self.close()
             raise SandboxUnavailable(f"bubblewrap does not work here: {text.splitlines()[0]}")
-        signal = code - 128 if code > 128 else -code
+        number = code - 128 if code > 128 else -code
         message = {
             9: "the process was killed (out of memory?)",
             11: "the process crashed (segmentation fault)",
             24: "the process used up its CPU time",
             25: "the process wrote a file beyond the limit",
-        }.get(signal, "the process ended in the middle of the call (exit() or a crash?)")
+        }.get(number, "the process ended in the middle of the call (exit() or a crash?)")
         return self._end("crash", f"{message} {text[-300:]}".strip() if not self._last else message)
 
     def _end(self, kind: str, message: str) -> Ended:
@@ -232,11 +257,37 @@ class Sandbox:
         return self._deadline - time.monotonic()
 
     def close(self) -> None:
-        """Kill everything inside. bubblewrap's death takes its whole process name space along."""
+        """Kill everything inside, and return when it is gone."""
+        self._kill_inside()
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             stream.close()
+
+    def _kill_inside(self) -> None:
+        """Kill the first process of the sandbox's name space: all others die first, and bubblewrap ends after them.
+
+        Killing bubblewrap alone would leave a zombie, and a process for ever if it happens while it starts.
+        """
+        if self._info is None:
+            return
+        info, self._info = self._info, None
+        try:
+            text, end = b"", time.monotonic() + 2
+            while self._process.poll() is None and not (found := re.search(rb'"child-pid": (\d+)\D', text)):
+                with selectors.DefaultSelector() as selector:
+                    selector.register(info, selectors.EVENT_READ)
+                    part = os.read(info, 500) if selector.select(max(0.0, end - time.monotonic())) else b""
+                if not part:
+                    return
+                text += part
+            if self._process.poll() is None:
+                os.kill(int(found.group(1)), signal.SIGKILL)
+                self._process.wait(2)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+        finally:
+            os.close(info)
 
     def __enter__(self) -> Sandbox:
         return self
@@ -249,10 +300,15 @@ def _is_answer(answer: dict[str, Any]) -> bool:
     if "error" in answer:
         error = answer["error"]
         return (
-            isinstance(error, dict)
+            answer.keys() == {"id", "error"}
+            and isinstance(error, dict)
             and isinstance(error.get("type"), str)
             and isinstance(error.get("message"), str)
             and isinstance(error.get("where"), dict)
         )
     mutated = answer.get("mutated")
-    return "result" in answer and isinstance(mutated, list) and all(isinstance(m, str) for m in mutated)
+    return (
+        answer.keys() == {"id", "result", "mutated"}
+        and isinstance(mutated, list)
+        and all(isinstance(m, str) for m in mutated)
+    )

@@ -11,6 +11,7 @@ REFUSED = """
 fork vfork ptrace process_vm_readv process_vm_writev kcmp pidfd_open pidfd_getfd pidfd_send_signal
 mount umount2 pivot_root chroot fsopen fsmount fsconfig fspick move_mount open_tree mount_setattr
 unshare setns socket socketpair bpf perf_event_open io_uring_setup io_uring_enter io_uring_register
+io_setup io_submit io_pgetevents quotactl_fd process_madvise process_mrelease modify_ldt fanotify_mark
 userfaultfd memfd_create memfd_secret shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv mq_open
 keyctl add_key request_key init_module finit_module delete_module kexec_load kexec_file_load
 reboot swapon swapoff acct settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname

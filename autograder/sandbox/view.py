@@ -134,6 +134,11 @@ def closure(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def modules(packages: tuple[str, ...]) -> frozenset[str]:
+    """Names of the top-level modules that student code may import beside Python's own."""
+    return frozenset(path.stem for name in closure((*ALWAYS, *packages)) for path in _top_level(name))
+
+
 @cache
 def _top_level(distribution: str) -> tuple[Path, ...]:
     """Folders and files of a distribution directly below site-packages."""

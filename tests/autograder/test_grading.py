@@ -1,5 +1,6 @@
 """From bytes to reports: one submission, many, and what goes wrong."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from toy import COURSE, PLAN, SOLUTION
 
 from autograder import grading, release
-from autograder.sandbox import SandboxUnavailable, why_not
+from autograder.course import Course, CourseError
+from autograder.report import terminal
+from autograder.sandbox import SandboxUnavailable, View, why_not
 from autograder.submission import find
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
@@ -79,6 +82,8 @@ def test_a_syntax_error_in_one_cell_is_a_note():
     report = grade(SOLUTION.replace("doubled_values = double(x)", "doubled_values = double(x"))
     assert [c.points for c in report.checks if c.task == "double"] == [4, 6]
     assert any("cannot be read" in note for note in report.notes)
+    hint = next(c.hint for c in report.checks if c.task == "total")
+    assert hint.startswith("its cell 6 cannot be read (") and f"hint: {hint}" in terminal.render(report, color=False)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,22 @@ def test_without_isolation_nothing_is_graded(monkeypatch):
     assert grade(SOLUTION, isolated=False).score == 30
 
 
+def test_a_machine_that_cannot_isolate_costs_no_points_however_many_checks_there_are(monkeypatch):
+    monkeypatch.setattr("autograder.sandbox.view.bwrap", lambda: None)
+    monkeypatch.setattr("autograder.student.SandboxStudent.MAX_STARTS", 1)
+    with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
+        grade(SOLUTION)
+
+
+def test_a_view_that_cannot_be_built_costs_no_points():
+    for view, words in (
+        (View(packages=("no-such-package",)), "00_toy: packages: .*'no-such-package', which is not installed"),
+        (View(packages=("scipy",), hidden=("scipy.clustre",)), "00_toy: hidden: scipy.clustre is no folder of scipy"),
+    ):
+        with pytest.raises(CourseError, match=words):
+            grading.grade(SOLUTION.encode(), "a.py", Course("", "", {PLAN.id: dataclasses.replace(PLAN, view=view)}))
+
+
 def test_the_judge_never_runs_student_code(monkeypatch):
     """A submission that would change this process if any of it were run here."""
     report = grade(
@@ -125,3 +146,46 @@ def test_the_judge_never_runs_student_code(monkeypatch):
     import builtins
 
     assert report.score == 30 and not hasattr(builtins, "CHEATED") and not hasattr(np, "CHEATED")
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        "double = double(np.arange(3))",
+        "double = 7",
+        "for double in (1, 2):\n    pass",
+        "double = plot_that_fails(double)",
+        "a, double = 1, total(np.arange(3.0), np.random.default_rng(0))",
+    ],
+)
+def test_an_experiment_that_takes_the_name_of_a_function_costs_nothing(experiment):
+    assert grade(SOLUTION + "\n\n# %%\n" + experiment).score == 30
+
+
+def test_a_function_that_replaces_another_counts():
+    assert grade(SOLUTION + "\n\n# %%\ndouble = lambda x: np.asarray(x) ** 2").score < 30
+
+
+def test_a_function_that_is_nearly_named_right_gets_a_hint_without_ids_of_cells():
+    report = grade(SOLUTION.replace("def double(x)", "def duoble(x)").replace('grade_id="toy.double"', ""))
+    assert report.checks[0].hint == "cell 3 defines duoble: give the function the name double"
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ("x.no_such_thing", None),
+        ("nump.asarray(x)", "is it a typo"),
+        ("[].sum()", "np.array(...)"),
+        ("(lambda: None)().sum()", "without a return"),
+        ("__import__('sklearn')", "few other packages are there"),
+    ],
+)
+def test_errors_that_students_often_make_have_a_hint(body, hint):
+    report = grade(SOLUTION.replace("FACTOR * np.asarray(x)", body))
+    assert (hint or "None") in str(report.checks[0].hint)
+
+
+def test_other_parameters_have_a_hint():
+    report = grade(SOLUTION.replace("def double(x)", "def double()"))
+    assert "parameters" in report.checks[0].hint

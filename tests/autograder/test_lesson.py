@@ -7,6 +7,7 @@ from toy.checks import lesson
 
 from autograder import expect
 from autograder.lesson import Lesson, run_check
+from autograder.report import Report
 from autograder.student import LocalStudent
 
 
@@ -117,6 +118,12 @@ def test_another_seed_gives_other_inputs():
     for seed in (1, 2):
         run_check(lesson.checks[0], LocalStudent({"double": lambda x: seen.append(x.copy()) or 2 * x}), seed, lesson)
     assert not np.array_equal(*seen)
+
+
+def test_points_that_do_not_divide_evenly_add_up_all_the_same():
+    student = LocalStudent({"double": double, "total": total})
+    found = [run_check(lesson.checks[0], student, 3, lesson, scale=100 / 3 / 2) for _ in range(3)]
+    assert Report("x", checks=found).score == 100
 
 
 def test_two_checks_or_mistakes_of_one_name_are_refused():

@@ -1,5 +1,6 @@
 """Released notebooks: stable, runnable, without answers; errors with file and line."""
 
+import dataclasses
 import json
 
 import nbformat
@@ -105,5 +106,24 @@ def test_write_check_and_stray_notebooks(tmp_path):
     assert release.write(tmp_path, COURSE, check=True) == []
     (tmp_path / "notebooks" / "99_old.ipynb").write_text("{}")
     target.write_text(target.read_text().replace("Toy", "Changed"))
-    assert len(release.write(tmp_path, COURSE)) == 2
-    assert [p.name for p in target.parent.iterdir()] == ["00_toy.ipynb"] and target.read_text() == build()
+    (tmp_path / "notebooks" / "my copy.ipynb").write_text("{}")
+    assert [p.name for p in release.write(tmp_path, COURSE)] == ["00_toy.ipynb", "99_old.ipynb"]
+    assert len(list(target.parent.iterdir())) == 3 and target.read_text() == build()
+
+
+def test_an_error_in_one_solution_leaves_all_notebooks_as_they_are(tmp_path):
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "00_toy.py").write_text(SOLUTION)
+    (tmp_path / "solutions" / "01_toy.py").write_bytes(b"# %%\nx = 1\n# \xff\n")
+    course = dataclasses.replace(COURSE, lessons={**COURSE.lessons, "01_toy": dataclasses.replace(PLAN, id="01_toy")})
+    with pytest.raises(ReleaseError, match=r"solutions/01_toy.py:3: not text in UTF-8"):
+        release.write(tmp_path, course)
+    assert not (tmp_path / "notebooks").exists()
+
+
+def test_points_in_a_heading_must_be_those_of_the_syllabus():
+    task = '# %% tags=["exercise"] grade_id="toy.double"'
+    good = SOLUTION.replace(task, f"# %% [markdown]\n# ## Task 1 (10 points)\n\n{task}")
+    assert build(good)
+    with pytest.raises(ReleaseError, match=r"promises 8 points for toy.double, course.yml gives 10"):
+        build(good.replace("(10 points)", "(8 points)"))

@@ -1,6 +1,7 @@
 """Reading what students hand in, and choosing what is graded."""
 
 import json
+import time
 import zipfile
 
 import pytest
@@ -173,3 +174,119 @@ def test_paths_that_are_not_there_and_zips_that_are_none(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK nonsense")
     with pytest.raises(BadSubmission, match="not a zip file"):
         submission.find([tmp_path / "bad.zip"])
+
+
+def test_zips_as_windows_macos_and_learning_platforms_write_them(tmp_path):
+    (tmp_path / "in" / "eve").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "in" / "eve" / "mine.zip", "w") as archive:
+        archive.writestr("ada\\a.py", "x = 1")
+        archive.writestr("__MACOSX\\ada\\._a.py", "no")
+        archive.writestr("__MACOSX/._a.py", "no")
+        archive.writestr("x.ipynb/", "")
+        archive.writestr("x.ipynb/Jürgen.py", "x = 2")
+        archive.writestr("inner.ZIP", b"PK")
+        archive.writestr("report.pdf", "no")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("x.ipynb/Jürgen.py", "x = 3")
+    (tmp_path / "in" / "bad.zip").write_bytes(b"PK nonsense")
+    skipped = []
+    sources = submission.find([tmp_path / "in"], skipped)
+    assert [s.name.removeprefix("eve/mine.zip/") for s in sources] == [
+        "bad.zip",
+        "ada/a.py",
+        "inner.ZIP",
+        "x.ipynb/Jürgen.py",
+    ]
+    assert [s.load() for s in (sources[1], sources[3])] == [b"x = 1", b"x = 3"]
+    for source, words in ((sources[0], "bad.zip is not a zip file"), (sources[2], "a zip inside a zip: unpack eve/")):
+        with pytest.raises(BadSubmission, match=words):
+            source.load()
+    assert skipped == ["eve/mine.zip/report.pdf"]
+
+
+def test_files_of_equal_name_are_told_apart_by_their_paths(tmp_path):
+    for name in ("ada", "ben"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.py").write_text(name)
+    paths = [tmp_path / "ada" / "a.py", tmp_path / "ben" / "a.py", tmp_path / "ben" / "a.py"]
+    assert [s.name for s in submission.find(paths[:1])] == ["a.py"]
+    assert [s.name for s in submission.find(paths)] == [p.as_posix() for p in paths[:2]]
+    assert [s.name for s in submission.find([p.parent for p in paths])] == [p.as_posix() for p in paths[:2]]
+
+
+def test_an_encrypted_file_in_a_zip_says_so(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.py", "x = 1")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[6] |= 1  # the bit of encryption, before the file and in the directory
+    data[data.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
+    (source,) = submission.find([tmp_path / "a.zip"])
+    with pytest.raises(BadSubmission, match="a.zip/a.py cannot be read: .* is encrypted"):
+        source.load()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import " + "a." * 300_000 + "b", "a;" * 40_000, "a\n" * 300_000, "\n" * 1_990_000 + "x = 1;" * 1_000],
+    ids=["memory", "one line", "statements", "lines"],
+)
+def test_code_that_takes_too_much_to_read_is_refused_or_read_soon(source):
+    started = time.perf_counter()
+    try:
+        submission.definitions(submission.read(source.encode(), "a.py"), ["f"])
+    except BadSubmission as error:
+        assert "too long or too deeply nested" in str(error)
+    assert time.perf_counter() - started < 10
+
+
+def test_long_code_that_is_simple_is_read():
+    lines, _ = chosen("def f():\n    return 1", *(f"def g{i}(x):\n    return x + {i}" for i in range(2_000)))
+    assert lines == ["def f():"]
+
+
+def test_a_large_notebook_is_read_in_little_memory_or_refused():
+    good = cell("def f():\n    return 1")
+    good["outputs"] = [{"output_type": "stream", "text": "é" * 8_000_000}]
+    assert submission.read(notebook(good), "a.ipynb").cells[0].source.startswith("def f")
+    with pytest.raises(BadSubmission, match="clear its outputs"):
+        submission.read(b'{"cells": [' + b"[]," * 60_000_000 + b"[]]}", "a.ipynb")
+    with pytest.raises(BadSubmission, match="damaged"):
+        submission.read(notebook(good)[:-9], "a.ipynb")
+
+
+def test_many_cells_that_cannot_be_read_give_few_notes_and_long_ones_are_cut():
+    name = "a" * 10_000
+    long = f"def g():\n    {name} = 1\n    global {name}"
+    _, notes = chosen(long, *[")"] * 200)
+    assert len(notes) <= submission.MAX_NOTES and max(map(len, notes)) < 400
+
+
+def test_worksheets_of_the_wrong_kind_are_no_notebook():
+    with pytest.raises(BadSubmission, match="no code cell"):
+        submission.read(b'{"worksheets": [{"cells": 5}]}', "a.ipynb")
+
+
+@pytest.mark.parametrize("first", ["A = 'a\u2028b'", "A = 'a\x1cb'", "A = 'a\x85b'", "\x0c\nA = 1"])
+def test_line_ends_that_python_does_not_know_move_nothing(first):
+    lines, _ = chosen(f"{first}\nB = 2\ndef f():\n    return (A,\n            B)")
+    assert [line.split(" =")[0] for line in lines] == ["A", "B", "def f():"]
+
+
+def test_a_large_judge_reads_long_code_like_a_small_one():
+    held = bytearray(700_000_000)
+    held[::4096] = bytes(len(held[::4096]))  # in memory for sure
+    lines, _ = chosen("def f():\n    return 1", "# " + "x" * 30_000)
+    assert lines == ["def f():"]
+
+
+def test_a_damaged_member_of_a_zip_is_named(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.py", "def f():\n    return 1\n" * 50)
+    data = bytearray(path.read_bytes())
+    data[36:50] = bytes(range(200, 214))
+    path.write_bytes(data)
+    (source,) = submission.find([path])
+    with pytest.raises(BadSubmission, match="cannot be read"):
+        source.load()

@@ -39,6 +39,8 @@ def call(function: Callable, args: list, kwargs: dict[str, Any]) -> dict[str, An
 
     ``mutated`` names the arguments that the function changed in place. Generators are made from their seeds here.
     """
+    if not callable(function):
+        return {"error": {"type": "NotAFunction", "message": type(function).__name__, "where": {}}}
     names = [str(i) for i in range(len(args))] + list(kwargs)
     values = [v.generator() if isinstance(v, wire.Rng) else v for v in [*args, *kwargs.values()]]
     before = [v.copy() if isinstance(v, np.ndarray) else None for v in values]

@@ -23,7 +23,7 @@ def main() -> None:
     _write(answers, {"ready": True})
     os.dup2(null, 2)
     namespace = {"__name__": "submission", "__builtins__": __builtins__}
-    _write(answers, {"failed": define(namespace, order["cells"], order["statements"], order["hidden"])})
+    _write(answers, {"failed": define(namespace, order["cells"], order["statements"], order["keep"], order["hidden"])})
     while True:
         order = _read(requests)
         name, function = order["call"], namespace.get(order["call"])
@@ -52,9 +52,16 @@ def set_limits(limits: dict[str, int]) -> None:
 
 
 def define(
-    namespace: dict[str, Any], cells: dict[str, str], statements: list[dict[str, Any]], hidden: list[str]
+    namespace: dict[str, Any],
+    cells: dict[str, str],
+    statements: list[dict[str, Any]],
+    keep: list[str],
+    hidden: list[str],
 ) -> dict[str, Any]:
-    """Run the chosen top-level statements in order. One that fails leaves names that say why when they are used."""
+    """Run the chosen top-level statements in order. One that fails leaves names that say why when they are used.
+
+    A function of the names to ``keep`` stays when a later statement fails or gives its name to something else.
+    """
     trees: dict[str, ast.Module] = {}
     failed: dict[str, Any] = {}
     for cell, source in cells.items():
@@ -62,14 +69,20 @@ def define(
         linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
     for statement in statements:
         node = trees[statement["cell"]].body[statement["index"]]
+        functions = {n: namespace[n] for n in statement["names"] if n in keep and n in namespace and n not in failed}
+        functions = {n: f for n, f in functions.items() if callable(f)}
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # what is defined anew counts, even if that fails
+            functions = {}
         try:
             exec(compile(ast.Module([node], []), statement["cell"], "exec"), namespace)
         except BaseException as error:
             what = describe(error)
             reason = _reason(node, what, hidden)
             for name in statement["names"]:
-                namespace[name] = Unavailable(reason)
-                failed[name] = {"reason": reason, **what}
+                if name not in functions:
+                    namespace[name] = Unavailable(reason)
+                    failed[name] = {"reason": reason, **what}
+        namespace.update({n: f for n, f in functions.items() if not callable(namespace.get(n))})
     return failed
 
 

@@ -18,8 +18,9 @@ import numpy as np
 from safetensors.numpy import load, save
 
 MAX_JSON_BYTES = 4_000_000
-MAX_ARRAY_BYTES = 256_000_000  # all arrays of a frame together
+MAX_ARRAY_BYTES = 64_000_000  # all arrays of a frame together
 MAX_ARRAYS = 1_000
+MAX_HEADER_BYTES = 200_000  # of the arrays: their names, dtypes and shapes
 MAX_NDIM = 8
 MAX_DEPTH = 16
 MAX_ITEMS = 200_000  # values in the JSON tree
@@ -104,7 +105,7 @@ def _pack(value: Any, arrays: dict[str, np.ndarray], depth: int) -> Any:
 def lengths(head: bytes) -> tuple[int, int]:
     """Lengths of the JSON and of the arrays from the first bytes of a frame; refuses what is too long."""
     n_json, n_arrays = _HEAD.unpack(head)
-    if n_json > MAX_JSON_BYTES or n_arrays > MAX_ARRAY_BYTES + 100_000:  # + the safetensors header
+    if n_json > MAX_JSON_BYTES or n_arrays > MAX_ARRAY_BYTES + MAX_HEADER_BYTES:
         raise WireError("the frame announces more data than may cross")
     return n_json, n_arrays
 
@@ -118,20 +119,23 @@ def decode(text: bytes, blob: bytes) -> Any:
         For anything that `encode` could not have written.
     """
     try:
+        if int.from_bytes(blob[:8], "little") > MAX_HEADER_BYTES:
+            raise WireError(f"more than {MAX_ARRAYS} arrays")
         tree = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
         arrays = load(bytes(blob)) if blob else {}
-    except WireError:
+    except (WireError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # whatever a parser says about a stranger's bytes is a verdict, not a crash
+    except BaseException as error:  # whatever a parser says about a stranger's bytes is a verdict; a Rust panic too
         raise WireError(f"not a frame: {type(error).__name__}") from None
-    except RecursionError:
-        raise WireError("values nested too deeply") from None
     if len(arrays) > MAX_ARRAYS:
         raise WireError(f"more than {MAX_ARRAYS} arrays")
     for array in arrays.values():
         if array.dtype not in DTYPES or array.ndim > MAX_NDIM:
             raise WireError(f"an array of dtype {array.dtype} with {array.ndim} axes")
-    return _unpack(tree, arrays, 0, [0])
+    value = _unpack(tree, arrays, 0, [0])
+    if arrays:
+        raise WireError("an array that nothing refers to")
+    return value
 
 
 def _refuse_constant(name: str):
@@ -153,7 +157,10 @@ def _unpack(node: Any, arrays: dict[str, np.ndarray], depth: int, count: list[in
         if key == "$array":
             if not isinstance(value, str) or value not in arrays:
                 raise WireError("a reference to an array that is not there")
-            return np.array(arrays[value])  # a writable copy of our own
+            array = arrays.pop(value)  # each one once: a million references to one array would fill the memory
+            if array.dtype == bool:
+                return np.array(array.view(np.uint8) != 0)  # a byte may be more than 1
+            return np.array(array)  # a writable copy of our own
         if key == "$float":
             if value not in ("nan", "inf", "-inf"):
                 raise WireError("a float that is none")
@@ -162,6 +169,8 @@ def _unpack(node: Any, arrays: dict[str, np.ndarray], depth: int, count: list[in
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise WireError("a seed that is none")
             return Rng(value)
+    if any(mark in node for mark in _MARKS):
+        raise WireError("a mark among other keys")
     return {k: _unpack(v, arrays, depth + 1, count) for k, v in node.items()}
 
 

@@ -175,3 +175,22 @@ def test_any_answer_is_judged_without_a_crash(answer):
         assert result.status in ("failed", "passed", "error")
         assert result.points == 0 or result.max_points <= 5
         assert "could not be judged" not in result.message, result
+
+
+def test_one_array_of_three_rows_is_not_taken_for_another_mistake():
+    found = results(
+        {**RIGHT, "best_match_table": lambda table: np.array(checks.true_best(table))}, 1, "best_match_table"
+    )
+    assert {r.mistake for r in found} == {None} and {r.hint for r in found} == {"return size, segment, iou"}
+
+
+def test_sizes_that_overflow_have_the_hint_on_bytes():
+    def confusion(true, pred):
+        n_true, n_pred = true.max() + 1, pred.max() + 1
+        keys = (true * n_pred + pred).ravel()
+        with np.errstate(over="ignore"):
+            return np.bincount(keys, minlength=n_true * n_pred).reshape(n_true, n_pred)
+
+    found = {r.id.rsplit(".", 1)[1]: r for r in results({**RIGHT, "confusion": confusion}, 1, "confusion")}
+    assert [name for name, r in found.items() if r.status != "passed"] == ["labels_of_one_byte"]
+    assert "cannot reshape" in found["labels_of_one_byte"].message and "uint8 ends" in found["labels_of_one_byte"].hint

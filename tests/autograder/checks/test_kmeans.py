@@ -349,3 +349,20 @@ def test_far_points_of_the_ring_carry_the_promised_mass():
     assert share[1] == pytest.approx(0.033, abs=0.002)
     assert share[2] == pytest.approx(0.60, abs=0.02)
     assert share[4] > 0.999
+
+
+def test_labels_and_centers_in_the_wrong_order_are_told_apart():
+    def swapped(x, centers, max_iter=100):
+        labels, centers, history = checks.lloyd(x, centers, max_iter)
+        return centers, labels, history
+
+    for result in results("kmeans", swapped, 3):
+        assert result.hint == "return labels, centers, history, in this order" and "labels have shape" in result.message
+
+
+def test_indices_instead_of_seeds_are_named_by_every_check():
+    def indices(x, k, rng):
+        return rng.choice(len(x), k)
+
+    hints = [r.hint for r in results("plus_plus", indices, 3)]
+    assert len(hints) == 4 and set(hints) == {"return the rows of x, not their indices"}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from toy import COURSE, SOLUTION
 
-from autograder import release
+from autograder import grading, release
 from autograder.cli import COMMANDS, main
 from autograder.sandbox import why_not
 
@@ -73,6 +73,39 @@ def test_json_on_standard_output_is_only_json(run, folder):
 
 
 @needs_sandbox
+def test_what_was_graded_before_an_interruption_is_kept(run, folder, tmp_path, monkeypatch):
+    real = grading.grade
+
+    def grade(data, name, *args, **options):
+        if name == "ben.ipynb":
+            raise KeyboardInterrupt
+        return real(data, name, *args, **options)
+
+    monkeypatch.setattr(grading, "grade", grade)
+    result = run("grade", folder, "--json", tmp_path / "r.json", "--csv", tmp_path / "r.csv")
+    assert result.exit_code == 1 and "interrupted (2 of 3 not graded)" in result.output
+    assert [r["score"] for r in json.loads((tmp_path / "r.json").read_text())] == [30]
+
+
+@needs_sandbox
+def test_files_that_are_not_graded_are_counted(run, folder):
+    (folder / "anna" / "essay.pdf").write_text("%PDF")
+    result = run("grade", folder)
+    assert "Skipped, neither a notebook nor a script: anna/essay.pdf" in result.output
+    assert "3 submissions, 1 with an error" in result.output
+
+
+def test_results_that_could_not_be_written_are_refused_before_grading(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "grade", None)
+    (tmp_path / "file").write_text("")
+    for option in ("--json", "--csv", "--html"):
+        result = run("grade", folder, option, tmp_path / "file" / "out")
+        assert result.exit_code == 1 and "cannot be written" in result.output
+    result = run("grade", folder, "--json", "-", "--csv", "-")
+    assert result.exit_code == 2 and "only one of --json and --csv" in result.output
+
+
+@needs_sandbox
 def test_check_uses_the_public_inputs(run, folder):
     result = run("check", folder / "anna" / "toy.py")
     assert result.exit_code == 0 and "30/30" in result.output
@@ -91,19 +124,16 @@ def test_what_cannot_be_done_says_why(run, folder, tmp_path, monkeypatch):
     assert "30/30" in run("grade", folder / "anna" / "toy.py", "--trust-submissions").output
 
 
-def test_release_check_fails_when_notebooks_are_stale(tmp_path, monkeypatch):
-    (tmp_path / "course.yml").write_text("title: x\nrepository: y\nlessons: {}\n")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "old.ipynb").write_text("{}")
-    monkeypatch.setenv("UNSEG_COURSE", str(tmp_path))
-    from autograder import course
-
-    course.load.cache_clear()
-    result = CliRunner().invoke(main, ["release", "--check"])
-    assert (
-        result.exit_code == 1
-        and "stale notebooks/old.ipynb" in result.output
-        and "run `unseg release`" in result.output
-    )
-    assert CliRunner().invoke(main, ["release"]).exit_code == 0
-    assert "up to date" in CliRunner().invoke(main, ["release", "--check"]).output
+def test_release_check_fails_when_notebooks_are_stale(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("autograder.course.find_root", lambda: tmp_path)
+    for name in ("solutions", "notebooks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "solutions" / "00_toy.py").write_text(SOLUTION)
+    result = run("release", "--check")
+    assert result.exit_code == 1 and "stale notebooks/00_toy.ipynb" in result.output
+    assert "run `unseg release`" in result.output
+    assert run("release").output == "wrote notebooks/00_toy.ipynb\n"
+    assert run("release", "--check").output == "notebooks/ is up to date\n"
+    (tmp_path / "notebooks" / "99_old.ipynb").write_text("{}")
+    result = run("release", "--check")
+    assert result.exit_code == 1 and "notebooks/99_old.ipynb is no lesson" in result.output

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -74,6 +75,7 @@ def test_a_page_is_self_contained_escaped_and_has_figures():
     page = html.page(report())
     assert "<script" not in page and "&lt;script&gt;" in page
     assert page.count('src="data:image/png;base64,') == 2 and 'alt="Yours beside the expected: yours"' in page
+    assert ".unseg .error {" not in page  # it would make every check of that status bold and red
     assert not re.search(r"(src|href)=[\"'](?!data:)", page) and "@import" not in page
 
 
@@ -84,6 +86,15 @@ def test_many_pages_and_an_index(tmp_path):
     assert names == ["anna_a.ipynb-2.html", "anna_a.ipynb.html", "evil.html", "index.html"]
 
 
+def test_no_page_replaces_another_and_each_has_its_line(tmp_path):
+    submissions = ["a/x.py", "a/x.py", "a/x.py", "A/X.py", "张伟/作业.ipynb", "é" * 300 + ".py"]
+    html.write([Report(name, error=f"number {i}") for i, name in enumerate(submissions)], tmp_path)
+    links = re.findall('href="([^"]+)"', (tmp_path / "index.html").read_text())
+    pages = [(tmp_path / unquote(link)).read_text() for link in links]
+    assert [f"number {i}" in page for i, page in enumerate(pages)] == [True] * len(submissions)
+    assert len({link.lower() for link in links}) == len(submissions) and unquote(links[4]) == "张伟_作业.ipynb.html"
+
+
 def test_csv_has_one_row_each_and_no_formulas():
     rows = list(csv.DictReader(io.StringIO(table.render([report(submission="=cmd()"), Report("x", error="@bad")]))))
     assert rows[0]["submission"] == "'=cmd()" and rows[0]["00_toy.double"] == "4" and rows[1]["error"] == "'@bad"
@@ -92,3 +103,19 @@ def test_csv_has_one_row_each_and_no_formulas():
 
 def test_plain_keeps_words_and_line_ends():
     assert plain("é ü 漢\n") == "é ü 漢\n" and plain("a\u202eb\x07") == "a�b�" and plain(None) is None
+
+
+def test_a_name_cannot_write_a_line_of_its_own():
+    forged = report(submission="a\n100/100  b.py", error="x\u2028y\nz")
+    assert terminal.render(forged, color=False).splitlines()[0].startswith("a 100/100  b.py")
+    assert len(table.render([forged]).splitlines()) == 2
+
+
+def test_a_flood_of_words_is_cut():
+    assert len(plain("x" * 1_000_000)) < 4_000
+
+
+@pytest.mark.parametrize("name", ["a;=cmd()", 'a; "=cmd()', " =cmd()", "＝cmd()", "a|@x"])
+def test_formulas_of_other_countries_are_quoted(name):
+    row = next(csv.reader([table.render([report(submission=name)]).splitlines()[1]]))
+    assert re.search(r"(^|[;|])[\s\"]*[=@＝]", row[0]) is None

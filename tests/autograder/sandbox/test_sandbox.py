@@ -1,6 +1,7 @@
 """What a submission cannot do, and how each limit ends it. `tests/attacks` will try harder."""
 
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +223,80 @@ def test_nothing_is_left_when_the_call_ends(tmp_path):
     assert sandbox.call("f", [], {})["result"] == 1
     sandbox.close()
     assert not sandbox.open
+
+
+FORGE = """
+import os, struct, json, sys, time
+def send(answer):
+    frame = sys._getframe()
+    while "answers" not in frame.f_locals:
+        frame = frame.f_back
+    text = json.dumps(answer).encode()
+    os.write(frame.f_locals["answers"].fileno(), struct.pack("<IQ", len(text), 0) + text)
+def f():
+    send({})
+    time.sleep(9)
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": True, "result": 1, "mutated": []},
+        {"id": 1.0, "result": 1, "mutated": []},
+        {"id": [1], "result": 1, "mutated": []},
+        {"id": 1, "result": 1, "mutated": [], "score": 100},
+        {"id": 1, "result": 1, "error": {"type": "", "message": "", "where": {}}},
+        {"id": 1, "result": 1},
+    ],
+)
+def test_a_forged_answer_of_another_form_is_refused(answer):
+    with start(FORGE.replace("{}", repr(answer))) as sandbox:
+        with pytest.raises(Ended) as ended:
+            sandbox.call("f", [], {})
+    assert ended.value.kind == "refused"
+
+
+@pytest.mark.parametrize("failed", [{"f": "x"}, {"f": {}}, {"f": {"reason": 3}}, [1]])
+def test_forged_failures_of_definitions_are_refused(failed):
+    with pytest.raises(Ended) as ended:
+        start(FORGE.replace("    send({})\n", "    pass\n") + f"X = send({{'failed': {failed!r}}})\ndef g(x=X): pass")
+    assert ended.value.kind == "refused"
+
+
+def children_of(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_no_process_and_no_zombie_stays():
+    sandbox = start("def f():\n    return 1")
+    inside = children_of(sandbox._process.pid)
+    assert inside
+    sandbox.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in inside)
+
+
+def test_nothing_stays_when_it_ends_while_it_starts(monkeypatch):
+    seen = []
+
+    def fail(self, *_):
+        seen.append(self._process.pid)
+        raise Ended("refused", "at once")
+
+    monkeypatch.setattr(Sandbox, "_exchange", fail)
+    before = set(children_of(1))
+    for _ in range(5):
+        with pytest.raises(Ended):
+            start("def f():\n    return 1")
+    orphans = [p for p in set(children_of(1)) - before if "bwrap" in Path(f"/proc/{p}/comm").read_text()]
+    assert seen and not orphans
+
+
+def test_definitions_that_cannot_be_sent_start_nothing(monkeypatch):
+    monkeypatch.setattr(Sandbox, "_start", lambda *_: pytest.fail("a process was started"))
+    with pytest.raises(ValueError, match="may cross"):
+        Sandbox({"cells": {"a": "é" * 1_000_000}, "statements": []}, view=VIEW, limits=LIMITS)
+
+
+def test_asynchronous_input_and_output_is_refused():
+    assert run("import ctypes; return ctypes.CDLL(None).syscall(206, 8, ctypes.byref(ctypes.c_ulong(0)))") == -1

@@ -114,3 +114,40 @@ def test_forged_marks_are_refused(text):
 def test_a_seed_arrives_as_a_generator_with_the_same_numbers():
     rng = wire.copy(wire.Rng(5))
     assert rng.generator().random() == np.random.default_rng(5).random()
+
+
+def header(text, data=b""):
+    text = text.encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (b'[{"$array":"0"},{"$array":"0"}]', ["0"]),  # a million references to one array would fill the memory
+        (b'{"$array":"0"}', ["0", "1"]),  # sent and not used
+        (b"1", ["0"]),
+        (b'{"$array":"0","a":1}', ["0"]),
+    ],
+)
+def test_each_array_is_used_once(text, names):
+    from safetensors.numpy import save
+
+    with pytest.raises(wire.WireError):
+        wire.decode(text, save({name: np.zeros(2) for name in names}))
+
+
+def test_a_header_of_a_million_arrays_is_refused_before_it_is_parsed():
+    names = ",".join(f'"{i}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for i in range(10_000))
+    with pytest.raises(wire.WireError, match="more than 1000 arrays"):
+        wire.decode(b"1", header("{" + names + "}"))
+
+
+def test_the_largest_header_that_may_be_is_read():
+    value = [np.zeros((1,) * wire.MAX_NDIM) for _ in range(wire.MAX_ARRAYS)]
+    assert len(wire.copy(value)) == wire.MAX_ARRAYS
+
+
+def test_booleans_are_0_or_1_whatever_the_bytes():
+    blob = header('{"0":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}}', b"\x00\x01\xc8")
+    assert wire.decode(b'{"$array":"0"}', blob).view(np.uint8).tolist() == [0, 1, 1]
