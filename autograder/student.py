@@ -8,7 +8,6 @@ check cannot tell them apart and a student's object never reaches it.
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -120,14 +119,11 @@ class SandboxStudent(Student):
 
     def __init__(self, definitions: dict[str, Any], *, view: View, limits: Limits, isolated: bool = True):
         super().__init__()
-        self._new = lambda deadline: Sandbox(
-            definitions, view=view, limits=limits, isolated=isolated, deadline=deadline
-        )
+        self._new = lambda seconds: Sandbox(definitions, view=view, limits=limits, isolated=isolated, seconds=seconds)
         self._sandbox: Sandbox | None = None
         self._starts = 0
         self._broken: Ended | None = None  # why no sandbox can be started any more
-        self._seconds = limits.total_seconds
-        self._deadline: float | None = None  # one for all its sandboxes, from the first start
+        self._seconds = limits.total_seconds  # left, for all its sandboxes together
 
     def _run(self, name: str, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
         return self._ready().call(name, args, kwargs)
@@ -135,16 +131,15 @@ class SandboxStudent(Student):
     def _ready(self) -> Sandbox:
         if self._sandbox is not None and self._sandbox.open:
             return self._sandbox
-        if self._deadline is None:
-            self._deadline = time.monotonic() + self._seconds
-        is_late = time.monotonic() >= self._deadline
-        if self._broken is None and (self._starts >= self.MAX_STARTS or is_late):
+        if self._sandbox is not None:
+            self._seconds = self._sandbox.seconds_left
+        if self._broken is None and (self._starts >= self.MAX_STARTS or self._seconds <= 0):
             self._broken = Ended("timeout", "the time for this submission was used up by earlier tasks")
         if self._broken is not None:
             raise self._broken
         self._starts += 1
         try:
-            self._sandbox = self._new(self._deadline)
+            self._sandbox = self._new(self._seconds)
         except Ended as end:
             self._broken = Ended(end.kind, f"the notebook's definitions could not be run: {end}")
             raise self._broken from None

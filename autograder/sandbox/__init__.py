@@ -24,6 +24,9 @@ from .inside import wire
 MAX_TEXT = 500  # characters of a text from inside that are kept
 
 
+START_SECONDS = 30.0  # for our own part, before any student code runs
+
+
 class SandboxUnavailable(RuntimeError):
     """This machine cannot isolate student code; the message says what to install."""
 
@@ -88,12 +91,12 @@ class Sandbox:
     definitions : what `autograder.submission.definitions` chose: cells, statements
     view, limits : what it may see and use
     isolated : False runs the worker as a plain process, for a student's own code on the student's own machine
-    deadline : `time.monotonic` when the submission's time is over, if it began with an earlier sandbox
+    seconds : what is left of the submission's time after an earlier sandbox; all of it by default
 
     Raises
     ------
     SandboxUnavailable
-        If ``isolated`` and this machine lacks the means.
+        If ``isolated`` and this machine lacks the means, or is too busy to start it.
     Ended
         If the student's definitions run too long or end the process.
     """
@@ -105,10 +108,10 @@ class Sandbox:
         view: View,
         limits: Limits,
         isolated: bool = True,
-        deadline: float | None = None,
+        seconds: float | None = None,
     ):
         self._limits = limits
-        self._deadline = time.monotonic() + limits.total_seconds if deadline is None else deadline
+        self._deadline = time.monotonic() + START_SECONDS
         self._last = 0
         self._is_up = False  # the worker has spoken: bubblewrap works here
         self._info: int | None = None  # where bubblewrap names the first process inside
@@ -119,8 +122,10 @@ class Sandbox:
         os.set_blocking(self._process.stdin.fileno(), False)
         os.set_blocking(self._process.stdout.fileno(), False)
         try:
-            self._exchange(hello, limits.call_seconds)
+            self._exchange(hello, START_SECONDS)
             self._is_up = True
+            # The student's clock starts here: a busy machine that is slow to start must not cost points.
+            self._deadline = time.monotonic() + (limits.total_seconds if seconds is None else seconds)
             self.failed: dict[str, Any] = self._receive_failed()
         except BaseException:
             self.close()
@@ -218,6 +223,11 @@ class Sandbox:
             selector.register(fd, event)
             if selector.select(max(0.0, end - time.monotonic())):
                 return
+        if not self._is_up:
+            self.close()
+            raise SandboxUnavailable(
+                f"the sandbox did not start within {START_SECONDS:g} s: is this machine overloaded?"
+            )
         if time.monotonic() >= self._deadline:
             raise self._end("timeout", f"the whole submission took longer than {self._limits.total_seconds:g} s")
         raise self._end("timeout", "")

@@ -1,13 +1,15 @@
 """What a submission cannot do, and how each limit ends it. `tests/attacks` will try harder."""
 
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autograder import sandbox as sandbox_module
 from autograder import submission
-from autograder.sandbox import Ended, Limits, Sandbox, View, why_not
+from autograder.sandbox import Ended, Limits, Sandbox, SandboxUnavailable, View, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
 
@@ -137,6 +139,17 @@ def test_a_call_that_does_not_end_is_ended(body):
 
 def test_a_call_within_the_time_is_left_alone():
     assert run("import time; time.sleep(0.3); return 1", limits=Limits(call_seconds=3)) == 1
+
+
+def test_a_slow_start_is_not_the_students_fault(monkeypatch):
+    limits = Limits(call_seconds=0.2, total_seconds=2)  # importing NumPy inside takes about as long
+    monkeypatch.setattr(sandbox_module, "why_not", lambda: time.sleep(0.5))
+    with start("def f():\n    return 1", limits=limits) as sandbox:
+        assert sandbox.call("f", [], {})["result"] == 1
+        assert sandbox.seconds_left > 1
+    monkeypatch.setattr(sandbox_module, "START_SECONDS", 0.001)
+    with pytest.raises(SandboxUnavailable, match="did not start"):
+        start("def f():\n    return 1")
 
 
 def test_the_whole_submission_has_a_limit():
