@@ -89,7 +89,7 @@ def test_points_of_the_checks_are_those_of_the_syllabus(id):
 @for_each_lesson
 def test_every_task_has_mistakes_to_recognise(id):
     lesson = COURSE[id].lesson()
-    few = {t: n for t in lesson.tasks if (n := sum(m.task == t for m in lesson.mistakes)) < 3}
+    few = {t: n for t in lesson.tasks if (n := sum(m.task == t for m in lesson.mistakes)) < 4}
     assert not few
 
 
