@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,6 +62,16 @@ class Submission:
     stem: str
     notes: list[str] = field(default_factory=list)  # what the student should know
 
+    @cached_property
+    def parsed(self) -> list[tuple[Cell, list[_Statement], str | None]]:
+        """Each cell with its statements, and why it has none if it cannot be read. Done once: code may be a bomb."""
+        return [(cell, *_statements(cell)) for cell in self.cells]
+
+    @property
+    def statements(self) -> list[_Statement]:
+        """Top-level statements of all cells that can be read, in order."""
+        return [s for _, statements, _ in self.parsed for s in statements]
+
 
 @dataclass(frozen=True)
 class _Statement:
@@ -72,7 +83,6 @@ class _Statement:
     needs: frozenset[str]
     now: frozenset[str]  # of these, needed while it runs, not only when its function is called
     is_definition: bool
-    is_import: bool
     star: bool = False
 
 
@@ -251,7 +261,7 @@ def find_lesson(submission: Submission, course: Course, chosen: str | None = Non
     BadSubmission
         If none fits, or if it clearly belongs to another lesson than the one that was told.
     """
-    names = {name for s in _statements(submission.cells, []) for name in s.binds}
+    names = {name for s in submission.statements for name in s.binds}
     ids = {c.grade_id for c in submission.cells if c.grade_id}
 
     def evidence(plan: LessonPlan) -> tuple[int, int, int]:
@@ -283,7 +293,9 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
         ``keep``: names that stay a function when a later statement gives them another value.
     """
     notes = submission.notes
-    statements = list(_statements(submission.cells, notes))
+    statements = submission.statements
+    unread = [f"{problem}; nothing in it is graded" for _, _, problem in submission.parsed if problem]
+    notes += unread[:MAX_NOTES]
     bound_by: dict[str, list[int]] = {}
     for i, statement in enumerate(statements):
         for name in statement.binds:
@@ -323,15 +335,15 @@ def definitions(submission: Submission, tasks: Iterable[str]) -> dict[str, Any]:
 def misnamed(submission: Submission, plan: LessonPlan) -> dict[str, str]:
     """Tasks whose cell defines another name than the task's function, by task."""
     result = {}
-    for cell in submission.cells:
+    for cell, statements, _ in submission.parsed:
         topic, _, task = (cell.grade_id or "").partition(".")
         if topic != plan.topic or task not in {t.name for t in plan.tasks}:
             continue
-        names = [n for s in _statements([cell], []) if s.is_definition for n in sorted(s.binds)]
+        names = [n for s in statements if s.is_definition for n in sorted(s.binds)]
         if names and task not in names:
             result[task] = f"its cell (number {cell.number}) defines {_list(names)} instead"
     tasks = {t.name for t in plan.tasks}
-    found = {n: s.cell.number for s in _statements(submission.cells, []) if s.is_definition for n in s.binds}
+    found = {n: s.cell.number for s in submission.statements if s.is_definition for n in s.binds}
     others = {n.lower(): n for n in sorted(found.keys() - tasks)}
     for task in tasks - result.keys() - found.keys():  # where an editor has dropped the ids of the cells
         for near in difflib.get_close_matches(task, others, 1, cutoff=0.8):
@@ -342,35 +354,30 @@ def misnamed(submission: Submission, plan: LessonPlan) -> dict[str, str]:
 def unreadable(submission: Submission, plan: LessonPlan) -> dict[str, str]:
     """Tasks whose cell is not Python, by task."""
     result = {}
-    for cell in submission.cells:
+    for cell, _, problem in submission.parsed:
         topic, _, task = (cell.grade_id or "").partition(".")
-        notes: list[str] = []
-        if topic == plan.topic and not list(_statements([cell], notes)) and notes:
-            result[task] = f"its {notes[0].split(';')[0]}"
+        if topic == plan.topic and problem:
+            result[task] = f"its {problem}"
     return result
 
 
-def _statements(cells: Iterable[Cell], notes: list[str]) -> Iterator[_Statement]:
-    for cell in cells:
-        try:
-            tree = ast.parse(cell.source, cell.file)
-            lines = [line + "\n" for line in cell.source.split("\n")]  # as Python counts them: no form feeds, no U+2028
-            found = [_analyse(cell, i, node, lines) for i, node in enumerate(tree.body)]
-        except SyntaxError as error:
-            reason = f"{error.msg[:200]}, line {error.lineno}"
-        except (ValueError, RecursionError, MemoryError) as error:
-            reason = type(error).__name__
-        else:
-            yield from found
-            continue
-        if len(notes) < MAX_NOTES:
-            notes.append(f"cell {cell.number} cannot be read ({reason}); nothing in it is graded")
+def _statements(cell: Cell) -> tuple[list[_Statement], str | None]:
+    """Statements of a cell, or none and the reason."""
+    try:
+        tree = ast.parse(cell.source, cell.file)
+        lines = [line + "\n" for line in cell.source.split("\n")]  # as Python counts them: no form feeds, no U+2028
+        return [_analyse(cell, i, node, lines) for i, node in enumerate(tree.body)], None
+    except SyntaxError as error:
+        reason = f"{error.msg[:200]}, line {error.lineno}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason = type(error).__name__
+    return [], f"cell {cell.number} cannot be read ({reason})"
 
 
 def _analyse(cell: Cell, index: int, node: ast.stmt, lines: list[str]) -> _Statement:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         names = frozenset((a.asname or a.name).split(".")[0] for a in node.names if a.name != "*")
-        return _Statement(cell, index, names, frozenset(), frozenset(), False, True, not names)
+        return _Statement(cell, index, names, frozenset(), frozenset(), False, not names)
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
     if first == node.end_lineno:  # two statements may share a line
         source = ast.unparse(node)
@@ -390,7 +397,7 @@ def _analyse(cell: Cell, index: int, node: ast.stmt, lines: list[str]) -> _State
         now = now - {node.name}
     if isinstance(node, ast.AugAssign):
         now = now | binds
-    return _Statement(cell, index, binds, frozenset(now | later), frozenset(now), is_definition, False)
+    return _Statement(cell, index, binds, frozenset(now | later), frozenset(now), is_definition)
 
 
 def _inner(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -11,7 +11,6 @@ import numpy as np
 from . import wire
 
 MAX_MESSAGE = 500  # characters of an exception's text that travel
-MISSING = "UnavailableName"
 
 
 class UnavailableName(NameError):
