@@ -23,6 +23,7 @@ from .sandbox import Limits, View
 from .sandbox.view import closure
 
 FILE = "course.yml"
+MIN_MEMORY_MB = 256
 LESSON_ID = re.compile(r"\d\d_[a-z][a-z0-9_]*")
 
 
@@ -149,7 +150,7 @@ def _plan(id: str, value: Any) -> LessonPlan:
     if not LESSON_ID.fullmatch(id):
         raise CourseError(f"{here}: a lesson is called by two digits and a topic, as in 02_kmeans")
     lists = ("packages", "helpers", "hidden")
-    entry = _entry(value, here, needed=("title", "checks", "tasks"), others=(*lists, "limits", "deadline"))
+    entry = _entry(value, here, needed=("title", "checks", "tasks"), others=(*lists, "gpu", "limits", "deadline"))
     tasks = tuple(_task(str(k), v, f"{here}, {k}") for k, v in _mapping(entry["tasks"] or {}, f"{here}: tasks").items())
     if not tasks:
         raise CourseError(f"{here}: every lesson has tasks")
@@ -157,7 +158,9 @@ def _plan(id: str, value: Any) -> LessonPlan:
         names = entry.get(key) or []
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             raise CourseError(f"{here}: {key} must be a list of names, as in [numpy, scipy]")
-    view = View(**{key: tuple(entry.get(key) or ()) for key in lists})
+    if not isinstance(gpu := entry.get("gpu", False), bool):
+        raise CourseError(f"{here}: gpu must be true or false, not {gpu!r}")
+    view = View(**{key: tuple(entry.get(key) or ()) for key in lists}, gpu=gpu)
     deadline = entry.get("deadline")
     if deadline is not None and not (isinstance(deadline, datetime.datetime) and deadline.tzinfo):
         raise CourseError(f"{here}: deadline must be a time with its zone, as in 2026-12-01T23:59:00+01:00")
@@ -169,6 +172,10 @@ def _plan(id: str, value: Any) -> LessonPlan:
         raise CourseError(f"{here}: limits: {error}; there are {known}") from None
     for key, number in given.items():
         _positive(number, f"{here}: limits: a {key} of more than 0")
+        if not key.endswith("seconds") and not isinstance(number, int):
+            raise CourseError(f"{here}: limits: {key} must be a whole number, not {number!r}")
+    if limits.memory_mb < MIN_MEMORY_MB:
+        raise CourseError(f"{here}: limits: Python and NumPy alone need a memory_mb of {MIN_MEMORY_MB}")
     return LessonPlan(id, str(entry["title"]), tasks, str(entry["checks"]), view, limits, deadline)
 
 

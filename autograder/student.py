@@ -8,14 +8,17 @@ check cannot tell them apart and a student's object never reaches it.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import FunctionType
 from typing import Any
 
-from .sandbox import MAX_TEXT, Ended, Limits, Sandbox, View
+from .sandbox import MAX_TEXT, Ended, Limits, Pool, Sandbox, View, start_worker
 from .sandbox.inside import wire
 from .sandbox.inside.calls import call
+from .sandbox.process import Process
 
 
 class StudentError(Exception):
@@ -117,13 +120,29 @@ class SandboxStudent(Student):
 
     MAX_STARTS = 6  # a submission that kills every process may not hold the queue
 
-    def __init__(self, definitions: dict[str, Any], *, view: View, limits: Limits, isolated: bool = True):
+    def __init__(
+        self,
+        definitions: dict[str, Any],
+        *,
+        view: View,
+        limits: Limits,
+        isolated: bool = True,
+        pool: Pool | None = None,
+        seed: int = 0,
+    ):
         super().__init__()
-        self._new = lambda seconds: Sandbox(definitions, view=view, limits=limits, isolated=isolated, seconds=seconds)
+        self._new = partial(Sandbox, definitions, view=view, limits=limits, isolated=isolated, seed=_inner_seed(seed))
+        self._start = partial(start_worker, view, isolated=isolated, pool=pool)
+        self._worker: Process | None = None  # started ahead of time
         self._sandbox: Sandbox | None = None
         self._starts = 0
         self._broken: Ended | None = None  # why no sandbox can be started any more
         self._seconds = limits.total_seconds  # left, for all its sandboxes together
+        self.failed: dict[str, Any] = {}  # definitions of the notebook that failed, by name; known after a call
+
+    def prepare(self) -> None:
+        """Start the first sandbox's process, so that it gets ready while the judge does other things."""
+        self._worker = self._start()
 
     def _run(self, name: str, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
         return self._ready().call(name, args, kwargs)
@@ -139,23 +158,24 @@ class SandboxStudent(Student):
             raise self._broken
         self._starts += 1
         try:
-            self._sandbox = self._new(self._seconds)
+            worker, self._worker = self._worker or self._start(), None
+            self._sandbox = self._new(worker=worker, seconds=self._seconds)
         except Ended as end:
             self._broken = Ended(end.kind, f"the notebook's definitions could not be run: {end}")
             raise self._broken from None
+        self.failed = self._sandbox.failed
         return self._sandbox
-
-    @property
-    def failed(self) -> dict[str, Any]:
-        """Definitions of the notebook that failed, by name."""
-        try:
-            return self._ready().failed
-        except Ended:
-            return {}
 
     def close(self) -> None:
         if self._sandbox is not None:
             self._sandbox.close()
+        if self._worker is not None:
+            self._worker.kill()
+
+
+def _inner_seed(seed: int) -> int:
+    """A seed for inside that says nothing about the one that draws the hidden inputs."""
+    return int.from_bytes(hashlib.sha256(f"inside {seed}".encode()).digest()[:4], "little")
 
 
 def _ended(name: str, end: Ended) -> str:

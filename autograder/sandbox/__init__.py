@@ -2,33 +2,27 @@
 
 `Sandbox` starts a process in which the worker of ``inside/`` makes the student's definitions and answers calls. The
 judge speaks to it in frames of plain values (`inside.wire`), never imports or runs anything of the student's, and
-ends the process by killing it.
+ends the process by killing it. What is promised, and how each promise is tested, is in ``autograder/SECURITY.md``.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import selectors
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import seccomp, view
+import numpy as np
+
+from . import cgroup, process, seccomp
 from .inside import wire
+from .pool import NotWarm, Pool
+from .process import SandboxUnavailable, why_not
+from .view import View
+
+__all__ = ["Ended", "Limits", "Pool", "Sandbox", "SandboxUnavailable", "View", "harden", "start_worker", "why_not"]
 
 MAX_TEXT = 500  # characters of a text from inside that are kept
-
-
-START_SECONDS = 30.0  # for our own part, before any student code runs
-
-
-class SandboxUnavailable(RuntimeError):
-    """This machine cannot isolate student code; the message says what to install."""
 
 
 class Ended(Exception):
@@ -46,41 +40,37 @@ class Limits:
     call_seconds: float = 10.0
     total_seconds: float = 60.0
     memory_mb: int = 1024
+    address_space_mb: int = 0  # for libraries that reserve more than they use, as torch does; memory_mb if 0
     file_mb: int = 16
+    tmp_mb: int = 64
+    tmp_files: int = 1000
     open_files: int = 64
     threads: int = 64
 
-    def as_rlimits(self) -> dict[str, int]:
-        return {
-            "AS": self.memory_mb * 2**20,
+    def as_rlimits(self, *, gpu: bool = False) -> dict[str, int]:
+        """Limits of the operating system, by their names. A GPU's driver maps all of its memory: no address space."""
+        address_space = {} if gpu else {"AS": max(self.address_space_mb, self.memory_mb) * 2**20}
+        return address_space | {
+            "DATA": self.memory_mb * 2**20,
             "CPU": int(self.total_seconds) + 5,  # behind the wall clock: only for what escapes it
             "FSIZE": self.file_mb * 2**20,
             "NOFILE": self.open_files,
             "NPROC": self.threads,  # counted inside the sandbox's own user name space
+            "SIGPENDING": 256,  # queued signals and timers take memory of the kernel
+            "MSGQUEUE": 0,
+            "MEMLOCK": 0,
             "CORE": 0,
         }
 
 
-@dataclass(frozen=True)
-class View:
-    """What student code may import: distributions, modules of unseg_helpers, and modules hidden from them."""
+def harden() -> None:
+    """Close this process's memory to others of the same user: a judge holds hidden inputs and answers."""
+    import ctypes
 
-    packages: tuple[str, ...] = ()
-    helpers: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
-
-
-def why_not() -> str | None:
-    """None where student code can be isolated; otherwise what is missing and how to get it."""
-    if not sys.platform.startswith("linux"):
-        return f"isolating student code needs Linux with bubblewrap; this is {sys.platform}"
-    if view.bwrap() is None:
-        return "bubblewrap is missing: apt-get install bubblewrap"
     try:
-        seccomp.program()
-    except seccomp.SeccompUnavailable as error:
-        return str(error)
-    return None
+        ctypes.CDLL(None).prctl(4, ctypes.c_ulong(0), 0, 0, 0)  # PR_SET_DUMPABLE
+    except (AttributeError, OSError, TypeError):  # not Linux
+        pass
 
 
 class Sandbox:
@@ -91,7 +81,9 @@ class Sandbox:
     definitions : what `autograder.submission.definitions` chose: cells, statements
     view, limits : what it may see and use
     isolated : False runs the worker as a plain process, for a student's own code on the student's own machine
+    worker : from `start_worker`, ahead of time; one is started here without
     seconds : what is left of the submission's time after an earlier sandbox; all of it by default
+    seed : for what student code draws without a seed of its own
 
     Raises
     ------
@@ -108,21 +100,27 @@ class Sandbox:
         view: View,
         limits: Limits,
         isolated: bool = True,
+        worker: process.Process | None = None,
         seconds: float | None = None,
+        seed: int = 0,
     ):
         self._limits = limits
-        self._deadline = time.monotonic() + START_SECONDS
+        self._deadline = time.monotonic() + process.START_SECONDS
         self._last = 0
         self._is_up = False  # the worker has spoken: bubblewrap works here
-        self._info: int | None = None  # where bubblewrap names the first process inside
-        rlimits = limits.as_rlimits() if isolated else {}
-        hello = wire.encode({"limits": rlimits, **definitions, "hidden": list(view.hidden)})  # before anything runs
-        self._errors = tempfile.TemporaryFile()
-        self._process = self._start(view, isolated)
-        os.set_blocking(self._process.stdin.fileno(), False)
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self._group: cgroup.Group | None = None
+        self._process = worker
         try:
-            self._exchange(hello, START_SECONDS)
+            confine = _confinement(view, limits) if isolated else None
+            hello = {"confine": confine, "seed": seed, **definitions, "hidden": list(view.hidden)}
+            frame = wire.encode(hello)  # before anything is started
+            self._process = worker or start_worker(view, isolated=isolated)
+            self._process.channel.setblocking(False)
+            if isolated and self._process.pid is not None:
+                self._group = cgroup.group(limits.memory_mb, limits.threads)
+                if self._group is not None:
+                    self._group.add(self._process.pid)
+            self._exchange(frame, process.START_SECONDS)
             self._is_up = True
             # The student's clock starts here: a busy machine that is slow to start must not cost points.
             self._deadline = time.monotonic() + (limits.total_seconds if seconds is None else seconds)
@@ -130,25 +128,6 @@ class Sandbox:
         except BaseException:
             self.close()
             raise
-
-    def _start(self, what: View, isolated: bool) -> subprocess.Popen:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
-        if not isolated:
-            code = f"import sys; sys.path[:0] = [{str(view.INSIDE.parent)!r}]; from inside.serve import main; main()"
-            return subprocess.Popen([sys.executable, "-c", code], bufsize=0, **pipes)
-        if missing := why_not():
-            raise SandboxUnavailable(missing)
-        options = view.arguments(what.packages, what.helpers, what.hidden)
-        with tempfile.TemporaryFile() as filter_file:
-            filter_file.write(seccomp.program())
-            filter_file.seek(0)
-            fd = filter_file.fileno()
-            self._info, info = os.pipe()
-            command = [view.bwrap(), *options, "--info-fd", str(info), "--seccomp", str(fd), "--", *view.COMMAND]
-            try:
-                return subprocess.Popen(command, bufsize=0, pass_fds=(fd, info), cwd="/", **pipes)
-            finally:
-                os.close(info)
 
     def call(self, name: str, args: list, kwargs: dict[str, Any], *, seconds: float | None = None) -> dict[str, Any]:
         """Call a student's function: ``{"result", "mutated"}`` or ``{"error"}``.
@@ -179,16 +158,15 @@ class Sandbox:
 
     def _exchange(self, encoded: bytes, seconds: float) -> Any:
         frame, end = memoryview(encoded), self._end_time(seconds)
-        fd = self._process.stdin.fileno()
-        if self._readable():
+        if self._has_something():
             raise self._end("refused", "something was written to the grader's channel between two calls")
         while frame:
-            self._wait(fd, selectors.EVENT_WRITE, end)
+            self._wait(selectors.EVENT_WRITE, end)
             try:
-                frame = frame[os.write(fd, frame) :]
+                frame = frame[self._process.channel.send(frame) :]
             except BlockingIOError:
                 continue
-            except BrokenPipeError:
+            except OSError:  # it has closed its side
                 raise self._died() from None
         return self._read(end)
 
@@ -201,32 +179,38 @@ class Sandbox:
             raise self._end("refused", f"the answer could not be read: {error}") from None
 
     def _take(self, count: int, end: float) -> bytes:
-        fd, data = self._process.stdout.fileno(), bytearray()
+        data = bytearray()
         while len(data) < count:
-            self._wait(fd, selectors.EVENT_READ, end)
+            self._wait(selectors.EVENT_READ, end)
             try:
-                part = os.read(fd, min(count - len(data), 1 << 20))
+                part = self._process.channel.recv(min(count - len(data), 1 << 20))
             except BlockingIOError:
                 continue
+            except OSError:
+                part = b""
             if not part:
                 raise self._died()
             data += part
         return bytes(data)
 
-    def _readable(self) -> bool:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout.fileno(), selectors.EVENT_READ)
-            return bool(selector.select(0)) and self._process.poll() is None
+    def _has_something(self) -> bool:
+        """Whether bytes wait that nobody has asked for; the end of the channel is none."""
+        try:
+            return bool(self._process.channel.recv(1))
+        except OSError:  # nothing there, or gone
+            return False
 
-    def _wait(self, fd: int, event: int, end: float) -> None:
+    def _wait(self, event: int, end: float) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(fd, event)
-            if selector.select(max(0.0, end - time.monotonic())):
+            selector.register(self._process.channel, event)
+            # A moment late is still a timeout: a worker that drips bytes must not be waited for again and again.
+            left = end - time.monotonic()
+            if left > 0 and selector.select(left):
                 return
         if not self._is_up:
             self.close()
             raise SandboxUnavailable(
-                f"the sandbox did not start within {START_SECONDS:g} s: is this machine overloaded?"
+                f"the sandbox did not start within {process.START_SECONDS:g} s: is this machine overloaded?"
             )
         if time.monotonic() >= self._deadline:
             raise self._end("timeout", f"the whole submission took longer than {self._limits.total_seconds:g} s")
@@ -236,23 +220,19 @@ class Sandbox:
         return min(time.monotonic() + seconds, self._deadline)
 
     def _died(self) -> Ended:
-        try:
-            code = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:  # it closed the channel and lives on
-            code = 0
-        self._errors.seek(0)
-        text = self._errors.read(2000).decode(errors="replace").strip()
-        if text.startswith("bwrap:") and not self._is_up:
+        code = self._process.ended(1.0) or 0  # it may have closed the channel and live on
+        text = self._process.complaint()
+        if not self._is_up:
             self.close()
-            raise SandboxUnavailable(f"bubblewrap does not work here: {text.splitlines()[0]}")
-        number = code - 128 if code > 128 else -code
+            why = f"bubblewrap does not work here: {text.splitlines()[0]}" if text.startswith("bwrap:") else text[-300:]
+            raise SandboxUnavailable(why or "the sandbox ended while it started")
         message = {
-            9: "the process was killed (out of memory?)",
-            11: "the process crashed (segmentation fault)",
-            24: "the process used up its CPU time",
-            25: "the process wrote a file beyond the limit",
-        }.get(number, "the process ended in the middle of the call (exit() or a crash?)")
-        return self._end("crash", f"{message} {text[-300:]}".strip() if not self._last else message)
+            -9: "the process was killed (out of memory?)",
+            -11: "the process crashed (segmentation fault)",
+            -24: "the process used up its CPU time",
+            -25: "the process wrote a file beyond the limit",
+        }.get(code, "the process ended in the middle of the call (exit() or a crash?)")
+        return self._end("crash", message)
 
     def _end(self, kind: str, message: str) -> Ended:
         self.close()
@@ -260,7 +240,7 @@ class Sandbox:
 
     @property
     def open(self) -> bool:
-        return self._process.poll() is None
+        return self._process is not None and self._process.ended() is None
 
     @property
     def seconds_left(self) -> float:
@@ -268,42 +248,50 @@ class Sandbox:
 
     def close(self) -> None:
         """Kill everything inside, and return when it is gone."""
-        self._kill_inside()
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            stream.close()
-
-    def _kill_inside(self) -> None:
-        """Kill the first process of the sandbox's name space: all others die first, and bubblewrap ends after them.
-
-        Killing bubblewrap alone would leave a zombie, and a process for ever if it happens while it starts.
-        """
-        if self._info is None:
-            return
-        info, self._info = self._info, None
-        try:
-            text, end = b"", time.monotonic() + 2
-            while self._process.poll() is None and not (found := re.search(rb'"child-pid": (\d+)\D', text)):
-                with selectors.DefaultSelector() as selector:
-                    selector.register(info, selectors.EVENT_READ)
-                    part = os.read(info, 500) if selector.select(max(0.0, end - time.monotonic())) else b""
-                if not part:
-                    return
-                text += part
-            if self._process.poll() is None:
-                os.kill(int(found.group(1)), signal.SIGKILL)
-                self._process.wait(2)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
-        finally:
-            os.close(info)
+        ended, self._process = self._process, None
+        if ended is not None:
+            ended.kill()
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
 
     def __enter__(self) -> Sandbox:
         return self
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def _confinement(view: View, limits: Limits) -> dict[str, Any]:
+    try:
+        program = seccomp.program(view.gpu)
+    except seccomp.SeccompUnavailable as error:
+        raise SandboxUnavailable(str(error)) from None
+    return {
+        "limits": limits.as_rlimits(gpu=view.gpu),
+        "tmp": {"bytes": limits.tmp_mb * 2**20, "files": limits.tmp_files},
+        "program": np.frombuffer(program, np.uint8),
+    }
+
+
+def start_worker(view: View, *, isolated: bool = True, pool: Pool | None = None) -> process.Process:
+    """A process for a `Sandbox`: a warm one from the pool, or a cold one without, and where warm ones do not work.
+
+    Raises
+    ------
+    SandboxUnavailable
+        If ``isolated`` and this machine lacks the means.
+    """
+    if not isolated:
+        return process.Plain()
+    if missing := why_not():
+        raise SandboxUnavailable(missing)
+    if pool is not None:
+        try:
+            return pool.worker(view)
+        except NotWarm:
+            pass
+    return process.Cold(view)
 
 
 def _is_answer(answer: dict[str, Any]) -> bool:

@@ -6,12 +6,13 @@ import importlib.metadata
 import shutil
 import sys
 import sysconfig
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 INSIDE = Path(__file__).parent / "inside"
 ALWAYS = ("numpy", "safetensors")  # the worker itself needs them
-TMP_BYTES = 64_000_000  # the only writable place
+UID = 65534  # who student code is, inside
 
 _ENVIRONMENT = {
     "PATH": "/python/bin",
@@ -19,6 +20,7 @@ _ENVIRONMENT = {
     "HOME": "/tmp",
     "TMPDIR": "/tmp",
     "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the order of sets must not change a grade
     "MPLBACKEND": "agg",
     # One thread: fair on a shared machine, and the memory of more threads' stacks counts against the limit.
     "OMP_NUM_THREADS": "1",
@@ -27,37 +29,59 @@ _ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class View:
+    """What student code may import: distributions, modules of unseg_helpers, and modules hidden from them."""
+
+    packages: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    gpu: bool = False  # pass the GPU's device nodes in
+
+
 @cache
 def bwrap() -> str | None:
     """Path of bubblewrap, or None where it is not installed."""
     return shutil.which("bwrap")
 
 
-def arguments(packages: tuple[str, ...], helpers: tuple[str, ...], hidden: tuple[str, ...]) -> list[str]:
-    """Options for bubblewrap that build the view.
-
-    Parameters
-    ----------
-    packages : names of installed distributions; what they require comes along
-    helpers : modules of ``unseg_helpers`` that student code may import, without their package's other modules
-    hidden : dotted modules of these packages that the lesson asks students to write themselves
-    """
-    options = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
-    options += ["--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--clearenv"]
+def arguments(view: View) -> list[str]:
+    """Options for bubblewrap that build name spaces and view; the first process inside may still mount its /tmp."""
+    options = ["--unshare-all", "--unshare-user", "--as-pid-1", "--new-session"]
+    options += ["--uid", str(UID), "--gid", str(UID), "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--clearenv"]
     for name, value in _ENVIRONMENT.items():
         options += ["--setenv", name, value]
-    options += [*_system(), *_interpreter(), *_site(packages, helpers, hidden)]
+    options += [*_system(), *_interpreter(), *_site(view.packages, view.helpers, view.hidden)]
     options += ["--ro-bind", str(INSIDE), "/box/inside"]
-    options += ["--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    options += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    # Not `--dev`: its terminals make bubblewrap nest a second user name space, which may mount nothing.
+    for name in ("null", "zero", "full", "random", "urandom"):
+        options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    options += ["--dir", "/tmp", "--chdir", "/tmp"]
+    if view.gpu:
+        for device in gpu_devices():
+            options += ["--dev-bind", str(device), str(device)]
+        options += ["--proc", "/proc"]  # of the own name space; the driver reads its own maps there
+    options += ["--remount-ro", "/"]
     return options
 
 
-COMMAND = [
-    "/python/bin/python3",
-    *("-I", "-S", "-B", "-c"),
-    "import sys; sys.path[:0] = ['/box', '/site']; from inside.serve import main; main()",
-]
+def gpu_devices(folder: Path = Path("/dev")) -> list[Path]:
+    """Device nodes that computing on NVIDIA's GPUs needs; not those for display, profiling or dividing them."""
+    named = [folder / name for name in ("nvidiactl", "nvidia-uvm")]
+    return [d for d in (*named, *sorted(folder.glob("nvidia[0-9]*"))) if d.exists()]
+
+
+def command(code: str) -> list[str]:
+    """The interpreter inside, isolated from everything but the view, running some of our code."""
+    head = "import sys; sys.path[:0] = ['/box', '/site']; "
+    return ["/python/bin/python3", "-P", "-s", "-S", "-B", "-c", head + code]
+
+
+@cache
+def sources(view: View) -> tuple[Path, ...]:
+    """Files and folders of this machine that the view shows."""
+    options = arguments(view)
+    return tuple(Path(options[i + 1]) for i, option in enumerate(options) if option == "--ro-bind")
 
 
 def _system() -> list[str]:

@@ -1,30 +1,42 @@
-"""The worker: sets its own limits, makes the student's definitions, then answers calls until it is killed."""
+"""The worker: gives up what it may not have, makes the student's definitions, then answers calls until it is killed."""
 
 from __future__ import annotations
 
 import os
+import random
 import sys
 from typing import Any, BinaryIO
 
+import numpy.random  # here, so that what a submission uses first is as quick as what it uses later
+
 from . import wire
 from .calls import call
+from .confine import confine
 from .define import define
 
 
-def main() -> None:
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    # From here on prints and input() of student code lead nowhere; standard error stays for the start-up below.
+def streams(channel: int) -> tuple[BinaryIO, BinaryIO]:
+    """Where requests come from and answers go to, for the descriptor of a connected socket."""
+    return os.fdopen(os.dup(channel), "rb"), os.fdopen(os.dup(channel), "wb")
+
+
+def main(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Serve one submission; returns when the judge closes the channel."""
     null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
+    os.dup2(null, 0)  # from here on prints and input() of student code lead nowhere
     os.dup2(null, 1)
     order = _read(requests)
-    set_limits(order["limits"])
+    if order["confine"] is not None:
+        kept = sorted({0, 1, 2, requests.fileno(), answers.fileno()})
+        for low, high in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
+            os.closerange(low + 1, high)
+        confine(**order["confine"] | {"program": order["confine"]["program"].tobytes()})
     _write(answers, {"ready": True})
-    os.dup2(null, 2)
+    os.dup2(1, 2)  # complaints of our own part came before
+    seed_all(order["seed"])
     namespace = {"__name__": "submission", "__builtins__": __builtins__}
     _write(answers, {"failed": define(namespace, order["cells"], order["statements"], order["keep"], order["hidden"])})
-    while True:
-        order = _read(requests)
+    while (order := _read(requests)) is not None:
         name, function = order["call"], namespace.get(order["call"])
         if function is None:
             answer: dict[str, Any] = {"error": {"type": "Missing", "message": f"{name} is not defined", "where": {}}}
@@ -33,27 +45,18 @@ def main() -> None:
         _write(answers, {"id": order["id"], **answer})
 
 
-def set_limits(limits: dict[str, int]) -> None:
-    """Limits for good: they are hard ones and cannot be raised again by an unprivileged process."""
-    try:
-        import resource
-    except ImportError:  # Windows, where only a student's own machine runs this
-        return
-    for name, value in limits.items():
-        which = getattr(resource, f"RLIMIT_{name}", None)
-        if which is not None:
-            soft, hard = resource.getrlimit(which)
-            if hard == resource.RLIM_INFINITY or value < hard:
-                try:
-                    resource.setrlimit(which, (value, value))
-                except (ValueError, OSError):  # macOS refuses some of them
-                    pass
+def seed_all(seed: int) -> None:
+    """Make whatever student code draws without a seed depend on the submission's, so that a grade can be repeated."""
+    random.seed(seed)
+    numpy.random.seed(seed)  # noqa: NPY002 (what students may still use)
+    # Where `default_rng()` takes the seed from when it is given none.
+    sys.modules["numpy.random.bit_generator"].randbits = random.Random(seed).getrandbits
 
 
 def _read(stream: BinaryIO) -> Any:
     head = stream.read(wire.HEAD_BYTES)
     if len(head) < wire.HEAD_BYTES:
-        sys.exit(0)  # the judge has closed the door
+        return None  # the judge has closed the door
     n_json, n_arrays = wire.lengths(head)
     return wire.decode(stream.read(n_json), stream.read(n_arrays))
 

@@ -1,6 +1,8 @@
-"""What a submission cannot do, and how each limit ends it. `tests/attacks` will try harder."""
+"""What a submission cannot do, and how each limit ends it, on both paths. `tests/attacks` tries harder."""
 
+import os
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -9,19 +11,52 @@ import pytest
 
 from autograder import sandbox as sandbox_module
 from autograder import submission
-from autograder.sandbox import Ended, Limits, Sandbox, SandboxUnavailable, View, why_not
+from autograder.sandbox import (
+    Ended,
+    Limits,
+    Pool,
+    Sandbox,
+    SandboxUnavailable,
+    View,
+    cgroup,
+    pool,
+    process,
+    start_worker,
+    why_not,
+)
+from autograder.sandbox.view import gpu_devices
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
+pytestmark = [
+    pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}"),
+    pytest.mark.usefixtures("path"),
+]
 
 VIEW = View(packages=("scipy",), hidden=("scipy.cluster",))
 LIMITS = Limits(call_seconds=2.0, total_seconds=20.0, memory_mb=512)
+current: dict[str, Pool | None] = {"pool": None}
+
+
+@pytest.fixture(scope="module")
+def warm_pool():
+    with Pool() as warm:
+        yield warm
+        assert warm.why_cold is None
+
+
+@pytest.fixture(params=["cold", "warm"])
+def path(request, warm_pool):
+    """Every test holds for workers that start from nothing and for those that are forked."""
+    current["pool"] = warm_pool if request.param == "warm" else None
+    yield request.param
+    current["pool"] = None
 
 
 def start(source, *, view=VIEW, limits=LIMITS, isolated=True):
     source = textwrap.dedent(source)
     names = [line[4:].split("(")[0] for line in source.splitlines() if line.startswith("def ")]
     definitions = submission.definitions(submission.read(source.encode(), "a.py"), names)
-    return Sandbox(definitions, view=view, limits=limits, isolated=isolated)
+    worker = start_worker(view, isolated=isolated, pool=current["pool"])
+    return Sandbox(definitions, view=view, limits=limits, isolated=isolated, worker=worker)
 
 
 def run(body, **options):
@@ -128,7 +163,7 @@ def test_open_files_are_limited():
         "while True: pass",
         "import time; time.sleep(60)",
         "import signal; signal.pause()",
-        "import os; os.kill(os.getpid(), 19)",
+        "import signal; signal.pthread_sigmask(0, range(1, 65)); signal.pause()",
     ],
 )
 def test_a_call_that_does_not_end_is_ended(body):
@@ -142,12 +177,19 @@ def test_a_call_within_the_time_is_left_alone():
 
 
 def test_a_slow_start_is_not_the_students_fault(monkeypatch):
-    limits = Limits(call_seconds=0.2, total_seconds=2)  # importing NumPy inside takes about as long
-    monkeypatch.setattr(sandbox_module, "why_not", lambda: time.sleep(0.5))
+    limits = Limits(call_seconds=0.2, total_seconds=2)
+    real = Sandbox._exchange
+
+    def slow(self, *args):
+        if not self._is_up:
+            time.sleep(1.5)
+        return real(self, *args)
+
+    monkeypatch.setattr(Sandbox, "_exchange", slow)
     with start("def f():\n    return 1", limits=limits) as sandbox:
         assert sandbox.call("f", [], {})["result"] == 1
         assert sandbox.seconds_left > 1
-    monkeypatch.setattr(sandbox_module, "START_SECONDS", 0.001)
+    monkeypatch.setattr(process, "START_SECONDS", 0.0001)
     with pytest.raises(SandboxUnavailable, match="did not start"):
         start("def f():\n    return 1")
 
@@ -162,7 +204,7 @@ def test_the_whole_submission_has_a_limit():
 
 
 @pytest.mark.parametrize(
-    "body", ["import os; os._exit(0)", "import os; os.kill(os.getpid(), 9)", "import ctypes; ctypes.string_at(0)"]
+    "body", ["import os; os._exit(0)", "import os; os.abort()", "import ctypes; ctypes.string_at(0)"]
 )
 def test_a_process_that_ends_is_a_crash_with_a_reason(body):
     with pytest.raises(Ended, match="process") as ended:
@@ -277,16 +319,19 @@ def test_forged_failures_of_definitions_are_refused(failed):
     assert ended.value.kind == "refused"
 
 
-def children_of(pid):
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def threads_inside(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def test_no_process_and_no_zombie_stays():
-    sandbox = start("def f():\n    return 1")
-    inside = children_of(sandbox._process.pid)
-    assert inside
+def test_no_process_stays():
+    sandbox = start(
+        "import threading, time\ndef f():\n    [threading.Thread(target=time.sleep, args=(99,)).start() for _ in 'abc']"
+    )
+    sandbox.call("f", [], {})
+    pid = sandbox._process.pid
+    assert threads_inside(pid) == 4
     sandbox.close()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in inside)
+    assert not Path(f"/proc/{pid}").exists() and not sandbox.open
 
 
 def test_nothing_stays_when_it_ends_while_it_starts(monkeypatch):
@@ -297,19 +342,226 @@ def test_nothing_stays_when_it_ends_while_it_starts(monkeypatch):
         raise Ended("refused", "at once")
 
     monkeypatch.setattr(Sandbox, "_exchange", fail)
-    before = set(children_of(1))
     for _ in range(5):
         with pytest.raises(Ended):
             start("def f():\n    return 1")
-    orphans = [p for p in set(children_of(1)) - before if "bwrap" in Path(f"/proc/{p}/comm").read_text()]
-    assert seen and not orphans
+    assert len(seen) == 5 and not any(Path(f"/proc/{pid}").exists() for pid in seen)
 
 
 def test_definitions_that_cannot_be_sent_start_nothing(monkeypatch):
-    monkeypatch.setattr(Sandbox, "_start", lambda *_: pytest.fail("a process was started"))
-    with pytest.raises(ValueError, match="may cross"):
-        Sandbox({"cells": {"a": "é" * 1_000_000}, "statements": []}, view=VIEW, limits=LIMITS)
+    monkeypatch.setattr(sandbox_module, "start_worker", lambda *_, **__: pytest.fail("a process was started"))
+    with pytest.raises(ValueError, match="bytes"):
+        Sandbox({"cells": {"a": "é" * 5_000_000}, "statements": []}, view=VIEW, limits=LIMITS)
 
 
 def test_asynchronous_input_and_output_is_refused():
     assert run("import ctypes; return ctypes.CDLL(None).syscall(206, 8, ctypes.byref(ctypes.c_ulong(0)))") == -1
+
+
+@pytest.mark.parametrize("number", [9, 15, 19])
+def test_it_cannot_end_or_stop_itself_by_a_signal_as_the_first_process_of_its_name_space(number):
+    assert run(f"import os; os.kill(os.getpid(), {number}); return os.getpid()") == 1
+
+
+def test_memory_counts_what_is_shared_and_what_threads_take():
+    share = "import mmap; m = mmap.mmap(-1, {} * 2**20); m.write(bytes(2**20)); return 1"
+    assert run(share.format(200)) == 1
+    assert run(share.format(600))["type"] in ("OSError", "ValueError")
+
+
+def test_files_in_tmp_are_limited_in_size_and_number():
+    fill = "written = 0\nfor i in range({}):\n    written += open(f'/tmp/{{i}}', 'wb').write(bytes({}))\nreturn written"
+    limits = Limits(memory_mb=512, tmp_mb=8, tmp_files=100)
+    assert run(fill.format(7, 2**20), limits=limits) == 7 * 2**20
+    assert "No space left" in run(fill.format(9, 2**20), limits=limits)["message"]
+    assert run(fill.format(90, 0), limits=limits) == 0
+    assert "No space left" in run(fill.format(110, 0), limits=limits)["message"]
+
+
+def test_no_other_place_is_writable():
+    body = """
+        import os
+        found = []
+        for folder, folders, files in os.walk('/'):
+            try:
+                open(os.path.join(folder, 'new'), 'w')
+                found.append(folder)
+            except OSError:
+                pass
+            found += [f for f in files if os.access(os.path.join(folder, f), os.W_OK) and not folder.startswith('/dev')]
+        return sorted(set(found))
+    """
+    assert run(body) == ["/tmp"]
+
+
+def test_threads_are_limited(path):
+    body = """
+        import threading, time
+        try:
+            for count in range({}):
+                threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+        except RuntimeError:
+            return -1
+        return count
+    """
+    limits = Limits(memory_mb=1024, threads=16)
+    assert run(body.format(10), limits=limits) == 9
+    if os.geteuid() == 0 and not process._owner(VIEW) and cgroup.group(64, 8) is None:
+        pytest.skip("the limit does not hold for root, and no control group can be made here")
+    assert run(body.format(40), limits=limits) == -1
+
+
+def test_processor_time_is_limited():
+    burn = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\nreturn 1"
+    limits = Limits(call_seconds=20, total_seconds=20)
+    assert run(burn.format(0.5), limits=limits) == 1
+
+    class Hasty(Limits):
+        def as_rlimits(self, *, gpu=False):
+            return super().as_rlimits(gpu=gpu) | {"CPU": 1}
+
+    with pytest.raises(Ended) as ended:
+        run(burn.format(5), limits=Hasty(call_seconds=20, total_seconds=20))
+    assert ended.value.kind == "crash"
+
+
+def test_answers_are_limited_in_size():
+    assert run("return np.zeros(7_000_000)", limits=Limits(memory_mb=2048)).nbytes == 56_000_000
+    assert run("return np.zeros(9_000_000)", limits=Limits(memory_mb=2048))["type"] == "WireError"
+    assert len(run("return 'x' * 3_000_000")) == 3_000_000
+    assert run("return 'x' * 5_000_000")["type"] == "WireError"
+
+
+@pytest.mark.skipif(cgroup.group(64, 8) is None, reason="no control group can be made here")
+def test_a_control_group_counts_memory_and_files_together():
+    body = """
+        for i in range({}):
+            open(f'/tmp/{{i}}', 'wb').write(bytes(10 * 2**20))
+        return np.ones({} * 2**17).sum()
+    """
+    limits = Limits(memory_mb=400, address_space_mb=2048, tmp_mb=400, call_seconds=10)
+    assert run(body.format(5, 100), limits=limits) == 100 * 2**17
+    with pytest.raises(Ended, match="out of memory") as ended:
+        run(body.format(30, 150), limits=limits)
+    assert ended.value.kind == "crash"
+
+
+@pytest.mark.skipif(cgroup.group(64, 8) is None, reason="no control group can be made here")
+def test_control_groups_go_with_their_sandbox():
+    sandbox = start("def f():\n    return 1")
+    folders = sandbox._group.folders
+    assert all(str(sandbox._process.pid) in (f / "cgroup.procs").read_text().split() for f in folders)
+    sandbox.close()
+    assert folders and not any(f.exists() for f in folders)
+
+
+def test_what_is_drawn_without_a_seed_can_be_drawn_again():
+    body = """
+        import random
+        words = {'one', 'two', 'three', 'four'}
+        return random.random(), np.random.rand(), np.random.default_rng().random(), list(words), hash('x')
+    """
+    assert run(body) == run(body)
+
+
+def test_a_worker_leaves_nothing_to_the_next(path):
+    leave = """
+        import builtins, numpy, os, sys
+        builtins.MARK = numpy.MARK = sys.MARK = os.environ['MARK'] = '1'
+        numpy.add = None
+        open('/tmp/mark', 'w').write('1')
+        return 1
+    """
+    seek = """
+        import builtins, numpy, os, sys
+        marks = [hasattr(m, 'MARK') for m in (builtins, numpy, sys)] + ['MARK' in os.environ, numpy.add is None]
+        return any(marks) or os.listdir('/tmp')
+    """
+    assert run(leave) == 1 and run(seek) == []
+
+
+def test_two_workers_at_once_do_not_see_each_other():
+    source = "import os\ndef f():\n    open('/tmp/mine', 'w')\n    return os.getpid(), os.listdir('/tmp')"
+    with start(source) as one, start(source) as two:
+        assert one.call("f", [], {})["result"] == two.call("f", [], {})["result"] == [1, ["mine"]]
+
+
+def test_a_worker_that_is_killed_from_outside_is_a_crash():
+    with start("import time\ndef f():\n    time.sleep(9)") as sandbox:
+        threading.Timer(0.3, os.kill, (sandbox._process.pid, 9)).start()
+        with pytest.raises(Ended) as ended:
+            sandbox.call("f", [], {})
+    assert ended.value.kind == "crash"
+
+
+def test_bytes_that_drip_are_not_waited_for_again_and_again():
+    source = FORGE.replace(
+        "    send({})\n    time.sleep(9)", "    [(os.write(fd(), b'x'), time.sleep(0.1)) for _ in range(90)]"
+    )
+    source += """
+def fd():
+    frame = sys._getframe()
+    while "answers" not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals["answers"].fileno()
+"""
+    with start(source, limits=Limits(call_seconds=1, total_seconds=9)) as sandbox:
+        with pytest.raises(Ended) as ended:
+            sandbox.call("f", [], {})
+    assert ended.value.kind in ("timeout", "refused")
+
+
+@pytest.mark.parametrize("path", ["warm"], indirect=True)
+def test_where_warm_workers_do_not_work_a_cold_one_does_the_same(monkeypatch):
+    def fail(view):
+        raise pool.NotWarm("no name spaces inside name spaces")
+
+    monkeypatch.setattr(pool, "Parent", fail)
+    with Pool() as own:
+        current["pool"] = own
+        assert run("return 1") == 1 and own.why_cold == "no name spaces inside name spaces"
+
+
+@pytest.mark.parametrize("path", ["warm"], indirect=True)
+def test_a_parent_that_died_is_replaced():
+    with Pool() as own:
+        current["pool"] = own
+        assert run("return 1") == 1
+        own._parents[VIEW]._bwrap.kill()
+        own._parents[VIEW]._bwrap.wait()
+        assert run("return 2") == 2 and own.why_cold is None
+
+
+@pytest.mark.parametrize("path", ["warm"], indirect=True)
+def test_a_pool_that_closes_ends_its_workers():
+    own = Pool()
+    current["pool"] = own
+    sandbox = start("def f():\n    return 1")
+    pid, parent = sandbox._process.pid, own._parents[VIEW]._bwrap.pid
+    own.close()
+    time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists() and not Path(f"/proc/{parent}/exe").exists()
+    sandbox.close()
+
+
+def test_the_gpu_is_shown_only_where_the_lesson_asks_for_it(tmp_path):
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-modeset", "nvidia-caps", "sda"):
+        (tmp_path / name).touch()
+    assert [d.name for d in gpu_devices(tmp_path)] == ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1"]
+    assert run("import os; return sorted(os.listdir('/dev'))") == ["full", "null", "random", "urandom", "zero"]
+
+
+@pytest.mark.skipif(not gpu_devices(), reason="no GPU here")
+def test_a_gpu_lesson_computes_on_the_gpu():
+    view = View(packages=("torch",), gpu=True)
+    limits = Limits(call_seconds=60, total_seconds=120, memory_mb=8192)
+    assert run("import torch; return float(torch.ones(8, device='cuda').sum())", view=view, limits=limits) == 8.0
+
+
+def test_a_torch_lesson_has_address_space_beside_its_memory(path):
+    pytest.importorskip("torch")
+    view = View(packages=("torch",))
+    limits = Limits(call_seconds=20, total_seconds=60, memory_mb=1536, address_space_mb=6144)
+    assert run("import torch; return float(torch.ones(8).sum())", view=view, limits=limits) == 8.0
+    error = run("import torch; return float(torch.ones(600, 2**20).sum())", view=view, limits=limits)
+    assert error["type"] == "RuntimeError" and "memory" in error["message"]
