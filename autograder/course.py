@@ -172,7 +172,7 @@ def _plan(id: str, value: Any) -> LessonPlan:
         raise CourseError(f"{here}: limits: {error}; there are {known}") from None
     for key, number in given.items():
         _positive(number, f"{here}: limits: a {key} of more than 0")
-        if not key.endswith("seconds") and not isinstance(number, int):
+        if not key.endswith(("seconds", "cores")) and not isinstance(number, int):
             raise CourseError(f"{here}: limits: {key} must be a whole number, not {number!r}")
     if limits.memory_mb < MIN_MEMORY_MB:
         raise CourseError(f"{here}: limits: Python and NumPy alone need a memory_mb of {MIN_MEMORY_MB}")

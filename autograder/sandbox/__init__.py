@@ -46,6 +46,7 @@ class Limits:
     tmp_files: int = 1000
     open_files: int = 64
     threads: int = 64
+    cores: float = 1  # processor time per wall time, where control groups can be made
 
     def as_rlimits(self, *, gpu: bool = False) -> dict[str, int]:
         """Limits of the operating system, by their names. A GPU's driver maps all of its memory: no address space."""
@@ -117,7 +118,7 @@ class Sandbox:
             self._process = worker or start_worker(view, isolated=isolated)
             self._process.channel.setblocking(False)
             if isolated and self._process.pid is not None:
-                self._group = cgroup.group(limits.memory_mb, limits.threads)
+                self._group = cgroup.group(memory_mb=limits.memory_mb, processes=limits.threads, cores=limits.cores)
                 if self._group is not None:
                     self._group.add(self._process.pid)
             self._exchange(frame, process.START_SECONDS)

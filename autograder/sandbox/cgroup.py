@@ -16,6 +16,7 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mounts")
 _OWN = Path("/proc/self/cgroup")
+_PERIOD = 100_000  # microseconds in which a group may use its share of the cores; the kernel's default
 _numbers = itertools.count()
 
 
@@ -46,9 +47,14 @@ class Group:
                 break
 
 
-def group(memory_mb: int, processes: int) -> Group | None:
+def group(*, memory_mb: int, processes: int, cores: float) -> Group | None:
     """A new group with these limits, or None where none can be made."""
-    settings = {"memory": _memory(memory_mb), "pids": {"pids.max": processes + 1}}
+    settings = {
+        "memory": _memory(memory_mb),
+        "pids": {"pids.max": processes + 1},
+        # Threads of one submission must not take the time of another that is graded beside it.
+        "cpu": {"cpu.cfs_quota_us": int(cores * _PERIOD), "cpu.max": f"{int(cores * _PERIOD)} {_PERIOD}"},
+    }
     made: list[Path] = []
     for base, controllers in _places():
         folder = base / f"unseg-{os.getpid()}-{next(_numbers)}"
@@ -65,7 +71,7 @@ def group(memory_mb: int, processes: int) -> Group | None:
     return Group(tuple(made)) if made else None
 
 
-def _memory(mb: int) -> dict[str, int]:
+def _memory(mb: int) -> dict[str, int | str]:
     """Limits of both versions, memory before memory and swap: the second may not be below the first."""
     size = mb * 2**20
     return {
@@ -86,7 +92,7 @@ def _places() -> tuple[tuple[Path, tuple[str, ...]], ...]:
     except OSError:
         return ()
     found: dict[Path, list[str]] = {}
-    for controller in ("memory", "pids"):
+    for controller in ("memory", "pids", "cpu"):
         for base in _candidates(controller, mounts, own):
             if _works(base):
                 found.setdefault(base, []).append(controller)

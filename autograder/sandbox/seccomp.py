@@ -13,7 +13,7 @@ REFUSED = {
     "personality modify_ldt iopl ioperm seccomp",
     "rights": "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
     "keyctl add_key request_key landlock_create_ruleset landlock_add_rule landlock_restrict_self ioprio_set "
-    "sched_setscheduler sched_setparam sched_setattr setpriority",
+    "sched_setscheduler sched_setparam sched_setattr sched_setaffinity setpriority",
     # Who owns a device node outside may change it, read-only or not; attributes lie outside the size of /tmp.
     "files": "mount umount2 pivot_root chroot fsopen fsmount fsconfig fspick move_mount open_tree mount_setattr mknod "
     "mknodat name_to_handle_at open_by_handle_at fanotify_init fanotify_mark inotify_init inotify_init1 "

@@ -33,6 +33,9 @@ pytestmark = [
 
 VIEW = View(packages=("scipy",), hidden=("scipy.cluster",))
 LIMITS = Limits(call_seconds=2.0, total_seconds=20.0, memory_mb=512)
+CGROUP = cgroup.group(memory_mb=64, processes=8, cores=1)
+if CGROUP is not None:
+    CGROUP.remove()
 current: dict[str, Pool | None] = {"pool": None}
 
 
@@ -406,7 +409,7 @@ def test_threads_are_limited(path):
     """
     limits = Limits(memory_mb=1024, threads=16)
     assert run(body.format(10), limits=limits) == 9
-    if os.geteuid() == 0 and not process._owner(VIEW) and cgroup.group(64, 8) is None:
+    if os.geteuid() == 0 and not process._owner(VIEW) and CGROUP is None:
         pytest.skip("the limit does not hold for root, and no control group can be made here")
     assert run(body.format(40), limits=limits) == -1
 
@@ -432,7 +435,7 @@ def test_answers_are_limited_in_size():
     assert run("return 'x' * 5_000_000")["type"] == "WireError"
 
 
-@pytest.mark.skipif(cgroup.group(64, 8) is None, reason="no control group can be made here")
+@pytest.mark.skipif(CGROUP is None, reason="no control group can be made here")
 def test_a_control_group_counts_memory_and_files_together():
     body = """
         for i in range({}):
@@ -446,7 +449,24 @@ def test_a_control_group_counts_memory_and_files_together():
     assert ended.value.kind == "crash"
 
 
-@pytest.mark.skipif(cgroup.group(64, 8) is None, reason="no control group can be made here")
+@pytest.mark.skipif(CGROUP is None, reason="no control group can be made here")
+def test_threads_share_the_time_of_one_core():
+    body = """
+        import threading, time
+        end = time.monotonic() + 0.6
+        def spin():
+            while time.monotonic() < end:
+                np.sort(x)
+        x = np.random.rand(100_000)
+        spinning = [threading.Thread(target=spin) for _ in range(4)]
+        before = time.process_time()
+        [t.start() for t in spinning], [t.join() for t in spinning]
+        return time.process_time() - before
+    """
+    assert run(body) < 0.6 + 0.25  # two cores would give 1.2 where there are two
+
+
+@pytest.mark.skipif(CGROUP is None, reason="no control group can be made here")
 def test_control_groups_go_with_their_sandbox():
     sandbox = start("def f():\n    return 1")
     folders = sandbox._group.folders
