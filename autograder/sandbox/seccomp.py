@@ -9,8 +9,8 @@ from functools import cache
 # Computing needs none of these. New processes are refused so that memory limits hold for the whole sandbox.
 REFUSED = {
     "processes": "fork vfork execve execveat uselib setns unshare ptrace process_vm_readv process_vm_writev "
-    "process_madvise process_mrelease kcmp pidfd_open pidfd_getfd pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo "
-    "personality modify_ldt iopl ioperm seccomp",
+    "process_madvise process_mrelease get_robust_list kcmp pidfd_open pidfd_getfd pidfd_send_signal "
+    "rt_sigqueueinfo rt_tgsigqueueinfo personality modify_ldt iopl ioperm seccomp",
     "rights": "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
     "keyctl add_key request_key landlock_create_ruleset landlock_add_rule landlock_restrict_self ioprio_set "
     "sched_setscheduler sched_setparam sched_setattr sched_setaffinity setpriority",
@@ -40,6 +40,7 @@ NEWER = range(457, 600)
 # SETOWN, SETSIG, SETOWN_EX and NOTIFY send signals.
 FCNTL = (5, 6, 7, 36, 37, 38, 1024, 1031, 8, 10, 15, 1026)
 TIOCSTI = 0x5412  # types into a terminal
+PR_SET_SECCOMP = 22
 CLONE_THREAD = 0x00010000
 
 
@@ -63,9 +64,9 @@ def program(gpu: bool = False) -> bytes:
             continue
     for number in NEWER:
         rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), number)
-    for call, commands in (("fcntl", FCNTL), ("ioctl", [TIOCSTI])):
+    for call, place, commands in (("fcntl", 1, FCNTL), ("ioctl", 1, [TIOCSTI]), ("prctl", 0, [PR_SET_SECCOMP])):
         for command in commands:  # the kernel reads 32 bits of it, so that no more may be compared
-            rules.add_rule(refuse, call, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, command))
+            rules.add_rule(refuse, call, pyseccomp.Arg(place, pyseccomp.MASKED_EQ, 0xFFFFFFFF, command))
     rules.add_rule(refuse, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, 0))  # threads stay allowed
     rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags lie in memory; libc then falls back to clone
     read, write = os.pipe()
