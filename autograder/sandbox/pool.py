@@ -97,7 +97,7 @@ class Warm:
 
     def ended(self, seconds: float = 0.0) -> int | None:
         if self._code is None:
-            self._status.settimeout(seconds or 1e-6)
+            self._status.settimeout(seconds)  # 0 asks and does not wait
             try:
                 text = self._status.recv(16)
                 self._code = int(text) if text else -9  # no word from the warden: it was killed as well

@@ -47,7 +47,7 @@ def bwrap() -> str | None:
 
 def arguments(view: View) -> list[str]:
     """Options for bubblewrap that build name spaces and view; the first process inside may still mount its /tmp."""
-    options = ["--unshare-all", "--unshare-user", "--as-pid-1", "--new-session"]
+    options = ["--unshare-all", "--unshare-user", "--hostname", "sandbox", "--as-pid-1", "--new-session"]
     options += ["--uid", str(UID), "--gid", str(UID), "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--clearenv"]
     for name, value in _ENVIRONMENT.items():
         options += ["--setenv", name, value]
