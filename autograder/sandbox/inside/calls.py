@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from . import wire
 
-MAX_MESSAGE = 500  # characters of an exception's text that travel
+MAX_MESSAGE = 500  # characters of each text that travel
+_LONGEST_ID = 2**63 - 1
 
 
 class UnavailableName(NameError):
@@ -39,14 +40,15 @@ def call(function: Callable, args: list, kwargs: dict[str, Any]) -> dict[str, An
     ``mutated`` names the arguments that the function changed in place. Generators are made from their seeds here.
     """
     if not callable(function):
-        return {"error": {"type": "NotAFunction", "message": type(function).__name__, "where": {}}}
+        return {"error": {"type": "NotAFunction", "message": _type_name(function), "where": {}}}
     names = [str(i) for i in range(len(args))] + list(kwargs)
     values = [v.generator() if isinstance(v, wire.Rng) else v for v in [*args, *kwargs.values()]]
     before = [v.copy() if isinstance(v, np.ndarray) else None for v in values]
     try:
         result = function(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
         mutated = [n for n, v, old in zip(names, values, before, strict=True) if old is not None and _differs(v, old)]
-        return {"result": wire.copy(result), "mutated": mutated}
+        answer = wire.copy({"id": _LONGEST_ID, "result": result, "mutated": mutated})  # what fits here fits in a frame
+        return {"result": answer["result"], "mutated": mutated}
     except KeyboardInterrupt:
         raise  # the student stops a check that takes too long
     except BaseException as error:  # SystemExit and friends are answers like any other
@@ -58,20 +60,43 @@ def _differs(now: np.ndarray, old: np.ndarray) -> bool:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An exception as plain values: its type, its text, and the student's line that raised it."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if _is_student_code(f.filename)]
-    where = {"function": own[-1].name, "line": own[-1].lineno, "code": own[-1].line or ""} if own else {}
-    if where.get("function") == "<module>":
-        where["function"] = ""
-    return {"type": type(error).__name__, "message": _text(error), "where": where}
+    """An exception as plain values: its type, its text, and the student's line that raised it.
+
+    All three may be made to fail, to be endless, or to be something else than they seem.
+    """
+    try:
+        where = _where(error)
+    except BaseException:
+        where = {}
+    try:
+        message = _plain(str(error))
+    except BaseException:
+        message = ""
+    return {"type": _type_name(error), "message": message, "where": where}
+
+
+def _where(error: BaseException) -> dict[str, Any]:
+    last, step = None, error.__traceback__
+    while step is not None:  # traceback.extract_tb would read the line of each of a million frames
+        last = step if _is_student_code(step.tb_frame.f_code.co_filename) else last
+        step = step.tb_next
+    if last is None:
+        return {}
+    code, line = last.tb_frame.f_code, int(last.tb_lineno)
+    function = "" if code.co_name == "<module>" else _plain(code.co_name)
+    text = linecache.getline(code.co_filename, line, last.tb_frame.f_globals)
+    return {"function": function, "line": line, "code": _plain(text.strip())}
 
 
 def _is_student_code(filename: str) -> bool:
     return filename.startswith(("<cell", "<ipython-input", "<stdin>")) or "ipykernel_" in filename
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:MAX_MESSAGE]
-    except BaseException:  # a student's exception may fail to print itself
-        return ""
+def _type_name(value: Any) -> str:
+    """The real name of a value's type; a metaclass cannot give another one."""
+    return _plain(type.__dict__["__name__"].__get__(type(value)))
+
+
+def _plain(text: str) -> str:
+    """The first characters as a plain string, whatever subclass of it this is."""
+    return str.__getitem__(text, slice(MAX_MESSAGE))
