@@ -175,7 +175,7 @@ class Sandbox:
         head = self._take(wire.HEAD_BYTES, end)
         try:
             n_json, n_arrays = wire.lengths(head)
-            return wire.decode(self._take(n_json, end), self._take(n_arrays, end))
+            return wire.decode(self._take(n_json, end), self._take(n_arrays, end), seeds=False)
         except wire.WireError as error:
             raise self._end("refused", f"the answer could not be read: {error}") from None
 

@@ -21,7 +21,7 @@ REFUSED = {
     "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat "
     "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr",
     "network": "socket socketpair connect bind listen accept accept4 sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg "
-    "setsockopt shutdown",
+    "setsockopt getsockopt getsockname getpeername shutdown",
     "kernel": "bpf perf_event_open io_uring_setup io_uring_enter io_uring_register io_setup io_submit io_pgetevents "
     "io_destroy io_getevents io_cancel userfaultfd init_module finit_module delete_module kexec_load kexec_file_load "
     "reboot swapon swapoff syslog settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname vhangup",
@@ -39,7 +39,11 @@ NEWER = range(457, 600)
 # Commands of fcntl: locks (GETLK ... OFD_SETLKW), leases and pipe buffers (SETPIPE_SZ) take memory of the kernel;
 # SETOWN, SETSIG, SETOWN_EX and NOTIFY send signals.
 FCNTL = (5, 6, 7, 36, 37, 38, 1024, 1031, 8, 10, 15, 1026)
-TIOCSTI = 0x5412  # types into a terminal
+# Questions to devices and sockets: the channel was made outside and would tell of the machine's network. A GPU's
+# driver is spoken to by ioctl; there only those of sockets (SIOC*) and the one that types into a terminal
+# (TIOCSTI) are refused.
+SIOC, SIOC_MASK = 0x8900, 0xFF00
+TIOCSTI = 0x5412
 PR_SET_SECCOMP = 22
 CLONE_THREAD = 0x00010000
 
@@ -64,9 +68,15 @@ def program(gpu: bool = False) -> bytes:
             continue
     for number in NEWER:
         rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), number)
-    for call, place, commands in (("fcntl", 1, FCNTL), ("ioctl", 1, [TIOCSTI]), ("prctl", 0, [PR_SET_SECCOMP])):
-        for command in commands:  # the kernel reads 32 bits of it, so that no more may be compared
-            rules.add_rule(refuse, call, pyseccomp.Arg(place, pyseccomp.MASKED_EQ, 0xFFFFFFFF, command))
+    masked = pyseccomp.MASKED_EQ  # the kernel reads 32 bits of a command, so that no more may be compared
+    for command in FCNTL:
+        rules.add_rule(refuse, "fcntl", pyseccomp.Arg(1, masked, 0xFFFFFFFF, command))
+    rules.add_rule(refuse, "prctl", pyseccomp.Arg(0, masked, 0xFFFFFFFF, PR_SET_SECCOMP))
+    if gpu:
+        rules.add_rule(refuse, "ioctl", pyseccomp.Arg(1, masked, SIOC_MASK, SIOC))
+        rules.add_rule(refuse, "ioctl", pyseccomp.Arg(1, masked, 0xFFFFFFFF, TIOCSTI))
+    else:
+        rules.add_rule(pyseccomp.ERRNO(errno.ENOTTY), "ioctl")
     rules.add_rule(refuse, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, 0))  # threads stay allowed
     rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags lie in memory; libc then falls back to clone
     read, write = os.pipe()

@@ -80,6 +80,7 @@ def _enter_name_spaces(proc: int, uid: int) -> None:
 def _work(channel: int) -> None:
     """The worker; the first process of its name space, so that all of its others end with it."""
     try:
+        os.setsid()  # `kill(0)` reaches a whole group, whatever name spaces its processes are in
         serve.main(*serve.streams(channel))
     except BaseException:
         traceback.print_exc()  # nowhere, unless our own part failed before any student code ran

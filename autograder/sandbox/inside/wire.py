@@ -154,8 +154,12 @@ def lengths(head: bytes) -> tuple[int, int]:
     return n_json, n_arrays
 
 
-def decode(text: bytes, blob: bytes) -> Any:
+def decode(text: bytes, blob: bytes, *, seeds: bool = True) -> Any:
     """The value of a frame. Everything in it is checked; the bytes may come from a stranger.
+
+    Parameters
+    ----------
+    seeds : whether generators may be in it; they go in and never come out
 
     Raises
     ------
@@ -175,6 +179,8 @@ def decode(text: bytes, blob: bytes) -> Any:
         raise WireError(f"not a frame: {type(error).__name__}") from None
     if not canonical:
         raise WireError("not a frame: JSON in a form of its own")
+    if not seeds and b'{"$rng":' in text:  # in a string the quotes would be escaped
+        raise WireError("a generator in an answer")
     if len(arrays) > MAX_ARRAYS:
         raise WireError(f"more than {MAX_ARRAYS} arrays")
     for array in arrays.values():

@@ -177,3 +177,13 @@ def test_the_largest_header_that_may_be_is_read():
 def test_booleans_are_0_or_1_whatever_the_bytes():
     blob = header(b'{"0":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}}', b"\x00\x01\xc8")
     assert wire.decode(b'{"$array":"0"}', blob).view(np.uint8).tolist() == [0, 1, 1]
+
+
+def test_a_generator_goes_in_and_never_comes_out():
+    frame = wire.encode([wire.Rng(3), '{"$rng":3}'])
+    text = frame[wire.HEAD_BYTES :]
+    assert wire.decode(text, b"")[0] == wire.Rng(3)
+    with pytest.raises(wire.WireError, match="generator in an answer"):
+        wire.decode(text, b"", seeds=False)
+    words = wire.encode('{"$rng":3}')[wire.HEAD_BYTES :]
+    assert wire.decode(words, b"", seeds=False) == '{"$rng":3}'
