@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from . import expect
 from .expect import Credit, Unmet
 from .sandbox import SandboxUnavailable
 from .sandbox.inside import wire
@@ -31,6 +32,8 @@ from .sandbox.inside.wire import Rng
 from .student import Call, Student, StudentError
 
 __all__ = ["Check", "CheckResult", "Figure", "Lesson", "Mistake", "Rng"]
+
+MAX_STUMBLE = 200  # characters of an exception of our own: it may quote what a student returned
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,8 @@ class Lesson:
         own = [c for c in calls if c.name == task]
         if not own or any(c.error in ("timeout", "crash", "refused", "Missing", "NotImplementedError") for c in own):
             return None
+        if any(c.result is None or isinstance(c.result, str) for c in own if c.error is None):
+            return None  # no mistake returns that, so none needs to be run
         for mistake in self.mistakes:
             if mistake.task == task and all(_gives(mistake.function, c) for c in own):
                 return mistake
@@ -153,7 +158,8 @@ def run_check(check: Check, student: Student, seed: int, lesson: Lesson, *, scal
     started = time.perf_counter()
     fraction, status, message, hint = 0.0, "failed", "", None
     try:
-        outcome = check.function(student, rng, *extra)
+        with np.errstate(all="ignore"):  # NaN and overflow are judged, not printed
+            outcome = check.function(student, rng, *extra)
         credit = outcome if isinstance(outcome, Credit) else Credit(1.0, "")
         fraction, message, hint = credit.fraction, credit.message, credit.hint
         status = "passed" if fraction >= 1 else "partial" if fraction > 0 else "failed"
@@ -168,7 +174,7 @@ def run_check(check: Check, student: Student, seed: int, lesson: Lesson, *, scal
     except SandboxUnavailable:
         raise  # this machine's fault: it may cost no student a point
     except Exception as error:  # our own check stumbled, nearly always over a result of the wrong kind
-        message = f"{_last(student)} could not be judged ({type(error).__name__}: {error})"
+        message = f"{_last(student)} could not be judged ({type(error).__name__}: {str(error)[:MAX_STUMBLE]})"
         hint = "does it return what the task asks for, in this order and of this type?"
     result = CheckResult(
         id=check.id,
@@ -192,8 +198,9 @@ def run_check(check: Check, student: Student, seed: int, lesson: Lesson, *, scal
 def _recorder(figures: list[Figure]) -> Callable[..., None]:
     def show(title: str, **panels: Any) -> None:
         kept = {}
-        for name, panel in panels.items():
-            picture = np.asarray(panel)
+        for name, picture in panels.items():
+            if not isinstance(picture, np.ndarray):
+                continue
             is_labels = picture.ndim == 2 and picture.dtype.kind in "biu"
             is_image = picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8
             if (is_labels or is_image) and 0 < picture.size < 4_000_000:
@@ -223,9 +230,12 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, (list, dict)) != isinstance(b, (list, dict)):
         if isinstance(a, list) and any(np.ndim(part) for part in a if isinstance(part, np.ndarray)):
             return False  # a tuple of arrays and one array of them: another form is another mistake
+        many, one = (a, b) if isinstance(a, (list, dict)) else (b, a)
+        if not isinstance(many, list) or np.shape(one)[:1] != (len(many),):
+            return False
         try:
-            return _same(np.asarray(a), np.asarray(b))
-        except ValueError:
+            return _same(expect.array(a), expect.array(b))
+        except Unmet:
             return False
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(_same(u, v) for u, v in zip(a, b, strict=True))

@@ -395,11 +395,12 @@ check("kmeans.pixel_features")
 # position. All else is up to you.
 #
 # **About 20 minutes. You need:** everything above, and `labels.reshape(h, w)`. A single run can end in a poor
-# place: run k-means from several k-means++ seeds and keep the result with the smallest final inertia. Photos in the
-# check are small (about 5000 pixels) and your answer may take a few seconds.
+# place: run k-means from several k-means++ seeds and keep the result with the smallest final inertia. The images
+# in the check are small (about 4000 pixels) and your answer may take a few seconds.
 #
-# **How it is scored:** on a noisy mosaic, where color alone is not enough, and on photos with regions drawn by hand.
-# The better your segments cover the regions, the more points. Which weight for the position works on both?
+# **How it is scored:** on a noisy mosaic, where color alone is not enough, and on collages: things cut out of photos,
+# in new colors and places on a new ground. The better your segments cover the regions, the more points. Which weight
+# for the position works on both?
 
 
 # %% tags=["exercise"] grade_id="kmeans.segment"

@@ -2,14 +2,18 @@
 
 Most tasks take the table of counts, not the label maps: a slip in the first task costs nothing in the fourth.
 Inputs are drawn until the truth and the mistakes all give different answers (`telling`), so every seed catches and
-names every mistake. Notation: S true segments, K clusters, table (S, K) of counts.
+names every mistake. No check can be passed by a table of answers: each one asks at least one question that no other
+seed has asked. SciPy is not imported here, because the import alone takes longer than all these checks together.
+
+Notation: S true segments, K clusters, table (S, K) of counts.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import permutations
+
 import numpy as np
-from scipy.ndimage import binary_dilation, distance_transform_edt
-from scipy.optimize import linear_sum_assignment
 
 from autograder import expect
 from autograder.lesson import Lesson
@@ -74,10 +78,9 @@ def number(value, expected, *, name, hint):
 
 
 def true_confusion(true, pred):
-    pairs = np.stack([true.ravel(), pred.ravel()]).astype(int)
-    table = np.zeros(pairs.max(axis=1) + 1, dtype=int)
-    np.add.at(table, tuple(pairs), 1)
-    return table
+    rows, columns = int(true.max()) + 1, int(pred.max()) + 1
+    pairs = np.ravel_multi_index((true.ravel(), pred.ravel()), (rows, columns))
+    return np.bincount(pairs, minlength=rows * columns).reshape(rows, columns)
 
 
 def unions(table):
@@ -88,9 +91,24 @@ def true_iou(table):
     return np.where(unions(table) > 0, table / np.maximum(unions(table), 1), 0.0)
 
 
+@cache
+def all_pairings(n_rows, n_cols):
+    """Every way to give each row a column of its own: (ways, n_rows)."""
+    return np.array(list(permutations(range(n_cols), n_rows)))
+
+
+def matching(weight, maximize=True):
+    """Rows and columns of the best pairs, one to one. All are tried: these tables are small."""
+    if weight.shape[0] > weight.shape[1]:
+        return matching(weight.T, maximize)[::-1]
+    rows, ways = np.arange(len(weight)), all_pairings(*weight.shape)
+    sums = weight[rows, ways].sum(axis=1)
+    return rows, ways[sums.argmax() if maximize else sums.argmin()]
+
+
 def paired(table, weight, maximize=True):
-    """IoU of the pairs that the Hungarian method makes."""
-    return true_iou(table)[linear_sum_assignment(weight, maximize=maximize)]
+    """IoU of the best pairs by some weight."""
+    return true_iou(table)[matching(weight, maximize)]
 
 
 def true_miou(table):
@@ -120,10 +138,19 @@ def true_boundary_map(labels):
     return (labels != padded[1:, :-1]) | (labels != padded[:-1, 1:]) | (labels != padded[1:, 1:])
 
 
+def near(pixels, radius, distance=np.hypot):
+    """Places within the radius of a pixel: the map, laid down once at each place of a disk."""
+    reach, (h, w) = int(radius), pixels.shape
+    padded, result = np.pad(pixels, reach), np.zeros((h, w), dtype=bool)
+    for y, x in np.ndindex(2 * reach + 1, 2 * reach + 1):
+        if distance(y - reach, x - reach) <= radius:
+            result |= padded[y : y + h, x : x + w]
+    return result
+
+
 def hits(edges, others, radius):
-    """Share of the edge pixels with one of the others within the radius, by all distances."""
-    a, b = np.argwhere(edges), np.argwhere(others)
-    return (((a[:, None] - b[None]) ** 2).sum(axis=-1).min(axis=1) <= radius**2).mean()
+    """Share of the edge pixels with one of the others within the radius."""
+    return near(others, radius)[edges].mean()
 
 
 def harmonic(precision, recall):
@@ -625,7 +652,7 @@ def covering_by_recall(table):
     see="one cluster for everything: covering(np.array([[3], [1]])) is 0.625, not 0.5625",
 )
 def covering_by_pairs(table):
-    rows, cols = linear_sum_assignment(true_iou(table), maximize=True)
+    rows, cols = matching(true_iou(table))
     return (table.sum(axis=1)[rows] * true_iou(table)[rows, cols]).sum() / table.sum()
 
 
@@ -853,18 +880,26 @@ def within_the_radius(student, rng, show):
 def images_without_boundaries(student, rng):
     """1 when neither image has a boundary, 0 when only one has."""
     edges, none = true_boundary_map(blocks(rng, (12, 16), 3)), np.zeros((12, 16), dtype=bool)
-    hint = "treat it first: if not true_edges.any() or not pred_edges.any(): ..."
-    for true_edges, pred_edges, expected, what in [
-        (edges, none, 0.0, "F without a predicted boundary"),
-        (none, edges, 0.0, "F without a true boundary"),
-        (none, none, 1.0, "F without any boundary"),
-    ]:
-        number(student.boundary_f(true_edges, pred_edges, 2), expected, name=what, hint=hint)
     # Far apart: precision and recall are both 0, and so is F.
     left, right = np.zeros((2, 12, 16), dtype=bool)
     left[:, 1], right[:, 13] = True, True
-    what = "F of boundaries that are nowhere near each other"
-    number(student.boundary_f(left, right, 2), 0.0, name=what, hint="precision + recall is 0: do not divide by it")
+    # Two lines each, a pair side by side and a pair far apart: precision, recall and F are the same share. Most
+    # mistakes get that right, and no one who does not look at the boundaries.
+    beside, apart = rng.integers(5, 60, size=2)
+    true_lines, pred_lines = np.zeros((2, 20, 60), dtype=bool)
+    true_lines[2, :beside], pred_lines[3, :beside] = True, True
+    true_lines[9, :apart], pred_lines[16, :apart] = True, True
+    first = "treat it first: if not true_edges.any() or not pred_edges.any(): ..."
+    cases = [
+        (edges, none, 0.0, "F without a predicted boundary", first),
+        (none, edges, 0.0, "F without a true boundary", first),
+        (none, none, 1.0, "F without any boundary", first),
+        (left, right, 0.0, "F of boundaries far from each other", "precision + recall is 0: do not divide by it"),
+        (true_lines, pred_lines, beside / (beside + apart), "F of lines of which some lie side by side", first),
+    ]
+    for i in rng.permutation(len(cases)):
+        true_edges, pred_edges, expected, what, hint = cases[i]
+        number(student.boundary_f(true_edges, pred_edges, 2), expected, name=what, hint=hint)
 
 
 @lesson.mistake(
@@ -875,8 +910,7 @@ def images_without_boundaries(student, rng):
 def not_inverted(true_edges, pred_edges, radius):
     if not true_edges.any() or not pred_edges.any():
         return float(true_edges.any() == pred_edges.any())
-    precision = (distance_transform_edt(true_edges)[pred_edges] <= radius).mean()
-    return harmonic(precision, (distance_transform_edt(pred_edges)[true_edges] <= radius).mean())
+    return harmonic(hits(pred_edges, ~true_edges, radius), hits(true_edges, ~pred_edges, radius))
 
 
 @lesson.mistake(
@@ -938,8 +972,7 @@ def strictly_below(true_edges, pred_edges, radius):
 def diamond(true_edges, pred_edges, radius):
     if not true_edges.any() or not pred_edges.any():
         return float(true_edges.any() == pred_edges.any())
-    near_true = binary_dilation(true_edges, iterations=int(radius))
-    near_pred = binary_dilation(pred_edges, iterations=int(radius))
+    near_true, near_pred = (near(edges, radius, lambda y, x: abs(y) + abs(x)) for edges in (true_edges, pred_edges))
     return harmonic(near_true[pred_edges].mean(), near_pred[true_edges].mean())
 
 

@@ -97,6 +97,30 @@ def test_objects_of_the_student_never_arrive():
     assert result.status == "error" and "a value of type Always" in result.message
 
 
+def test_a_check_that_stumbles_says_so_briefly_and_without_warnings(recwarn):
+    new = Lesson("99_x")
+
+    @new.check("f", points=1)
+    def stumbles(student, rng, show):
+        show("a figure is an array", yours=student.f())
+        np.float64(1e308) * np.float64(10)
+        float(student.f())
+
+    result = run_check(new.checks[0], LocalStudent({"f": lambda: "9" * 5000 + "x"}), 1, new)
+    assert result.status == "failed" and result.points == 0 and result.figures == []
+    assert "could not be judged (ValueError" in result.message and len(result.message) < 400
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("value", [None, "text", ["a"] * 3, {"a": 1}, [[1.0, 2.0]] * 3, 2**62, np.full((3, 4), 2**62)])
+def test_no_mistake_is_recognised_in_any_odd_value(value):
+    assert results(double=lambda x: value)["doubles"].mistake is None
+
+
+def test_lists_and_arrays_of_the_same_numbers_are_the_same_mistake():
+    assert results(double=lambda x: (x**2).tolist())["doubles"].mistake == "squares instead"
+
+
 def test_the_order_of_checks_does_not_change_their_inputs():
     seen = {}
 
@@ -159,7 +183,14 @@ class TestExpect:
             (lambda: expect.equal([1, 2], [1, 2, 3]), "shape"),
             (lambda: expect.same_partition([0, 0, 1], [0, 1, 1]), "groups"),
             (lambda: expect.same_partition([0, 0, 0], [0, 1, 1]), "form 1 groups"),
+            (lambda: expect.same_partition(np.full(3, 2**62), [0, 1, 1]), "form 1 groups"),
+            (lambda: expect.same_partition([np.inf, 0, 0], [0, 1, 1]), "1 values are NaN or infinite"),
             (lambda: expect.same_rows([[0.0], [5.0]], [[5.0], [1.0]]), "no partner"),
+            (lambda: expect.same_rows([[1.0], [1.0]], [[1.0], [2.0]]), "no partner"),
+            (lambda: expect.array(["a", "b"]), "a list of 2, not an array of numbers"),
+            (lambda: expect.array([[1, 2], [3, "x" * 20_000] + [""] * 50_000]), "not an array of numbers"),
+            (lambda: expect.array({"a": 1}), "a dict, not an array of numbers"),
+            (lambda: expect.equal([True, True], [True, False]), "at index 1 it is 1, expected 0"),
             (lambda: expect.at_most(3, 2, what="loss"), "loss is 3; expected at most 2"),
             (lambda: expect.at_least(np.nan, 2), "finite"),
             (lambda: expect.between(3, 0, 2), "between 0 and 2"),
@@ -174,7 +205,9 @@ class TestExpect:
 
     def test_labels_up_to_their_numbers_and_rows_up_to_their_order(self):
         expect.same_partition([5, 5, 2], [0, 0, 1])
+        expect.same_partition(2**62 + 2**40 * np.array([1, 1, 0]), [0, 0, 1])
         expect.same_rows([[5.0], [1.0]], [[1.0], [5.0]])
+        expect.same_rows([[1.0], [1.0], [5.0]], [[1.0], [5.0], [1.0]], atol=1e-3)  # equal rows need one partner each
 
     def test_a_ramp_may_go_down(self):
         assert expect.ramp(0.75, zero=1.0, full=0.5, what="error").fraction == pytest.approx(0.5)

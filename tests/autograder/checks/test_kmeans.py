@@ -301,18 +301,54 @@ def test_labels_as_floats_are_not_taken_for_a_mistake(seed):
     assert len(wrong) == 1 and "expected integers" in wrong[0].message and wrong[0].mistake is None
 
 
-def test_color_alone_gets_part_of_the_points(seed):
+def test_color_alone_loses_the_points_for_the_mosaic(seed):
     found = lost("segment", checks.color_only, seed)
-    assert found["noisy_mosaic"] == 4
-    assert 0 < found.get("photos", 0) < 4
+    assert found["noisy_mosaic"] == 4 and found.get("collages", 0) < 1
 
 
 def test_segments_come_with_figures(seed):
     found = {r.id: r.figures for r in results("segment", RIGHT["segment"], seed)}
-    assert len(found["kmeans.segment.photos"]) == len(checks.PHOTOS)
-    for figure in found["kmeans.segment.photos"]:
-        assert list(figure.panels) == ["photo", "yours", "expected"]
-        assert figure.panels["yours"].shape == figure.panels["photo"].shape[:2]
+    assert len(found["kmeans.segment.collages"]) == 3
+    for figure in found["kmeans.segment.collages"]:
+        assert list(figure.panels) == ["image", "yours", "expected"]
+        assert figure.panels["yours"].shape == figure.panels["image"].shape[:2]
+        assert (figure.panels["yours"] == figure.panels["expected"]).mean() > 0.8  # the same colors in the picture
+
+
+def disks(h, w):
+    """Two disks on two halves: what all collages have in common."""
+    y, x = np.indices((h, w)) / h
+    labels = (y > 0.5).astype(int)
+    labels[np.hypot(y - 0.5, x - 0.22 * w / h) < 0.27] = 2
+    labels[np.hypot(y - 0.5, x - 0.78 * w / h) < 0.27] = 3
+    return labels
+
+
+GUESSES = {
+    "one segment": lambda h, w: np.zeros((h, w), dtype=int),
+    "stripes": lambda h, w: np.add.outer(np.arange(h) * 4 // h, np.zeros(w, dtype=int)),
+    "quarters": lambda h, w: np.add.outer(np.arange(h) * 2 // h * 2, np.arange(w) * 2 // w),
+    "disks": disks,
+}
+
+
+@pytest.mark.parametrize("guess", GUESSES.values(), ids=GUESSES)
+def test_segments_without_a_look_at_the_image_earn_next_to_nothing(guess):
+    points = [
+        sum(r.points for r in results("segment", lambda image, k, rng: guess(*image.shape[:2]), seed))
+        for seed in range(6)
+    ]
+    assert np.mean(points) < 0.2 and max(points) < 1
+
+
+def test_collages_are_new_each_time_and_their_truth_is_exact(seed):
+    rng = np.random.default_rng(seed)
+    (image, truth), (other, other_truth) = checks.collage(rng), checks.collage(rng)
+    assert image.dtype == np.uint8 and set(np.unique(truth)) == {0, 1, 2, 3}
+    assert (image != other).mean() > 0.9 and (truth != other_truth).any()
+    means = np.array([image[truth == label].mean(axis=0) for label in range(4)])
+    gaps = np.linalg.norm(means[:, None] - means, axis=2)[np.triu_indices(4, 1)]
+    assert gaps.min() > 100  # of 196 between the colors, before noise and clipping
 
 
 def test_labels_read_in_the_wrong_order_get_that_hint(seed):
@@ -339,16 +375,39 @@ def test_truth_by_hand():
     assert checks.chord_choice(np.array([100.0, 50, 20, 15, 12, 10]), np.arange(1, 7)) == 3
 
 
-def test_far_points_of_the_ring_carry_the_promised_mass():
-    """The comment of `drawn_by_squared_distance` says 0.60 by D², 0.03 by D, 0.9999 by D⁴."""
-    angle = np.linspace(0, 2 * np.pi, checks.RING, endpoint=False)
-    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    x[-1] += [np.sqrt(3 * checks.RING), 0]
-    square = checks.sq_dist(x[:1], x)[0]
-    share = {power: (square ** (power / 2))[-1] / (square ** (power / 2)).sum() for power in (1, 2, 4)}
-    assert share[1] == pytest.approx(0.033, abs=0.002)
-    assert share[2] == pytest.approx(0.60, abs=0.02)
-    assert share[4] > 0.999
+@pytest.mark.parametrize(("share", "by_distance", "by_fourth_power"), [(0.12, 0.02, 0.83), (0.88, 0.13, 0.999)])
+def test_far_points_of_the_ring_carry_the_promised_mass(share, by_distance, by_fourth_power, seed):
+    """The shares that the comment of `drawn_by_squared_distance` promises."""
+    x, far = checks.ring(np.random.default_rng(seed), share)
+    start = 0 if far else 1
+    square = checks.sq_dist(x[start : start + 1], x)[0]
+    shares = {power: (square ** (power / 2))[far] / (square ** (power / 2)).sum() for power in (1, 2, 4)}
+    assert shares[2] == pytest.approx(share, abs=0.03)
+    assert shares[1] == pytest.approx(by_distance, abs=0.02)
+    assert shares[4] == pytest.approx(by_fourth_power, abs=0.08)
+
+
+def counting(draw):
+    """Seeds by a rule that sees the number of the call, the points and the rng, but computes no probabilities."""
+    calls = iter(range(10_000))
+
+    def plus_plus(x, k, rng):
+        rows = rng.choice(len(x), size=k, replace=False)
+        if k > 1 and draw(next(calls), rng):
+            rows[1] = np.abs(x - np.median(x, axis=0)).sum(axis=1).argmax()
+        return x[rows]
+
+    return plus_plus
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda i, rng: i % 2, lambda i, rng: i % 5 > 1, lambda i, rng: rng.random() < 0.6, lambda i, rng: True],
+    ids=["every other call", "three of five", "a coin", "always"],
+)
+def test_the_law_cannot_be_faked_by_counting_calls(draw):
+    for seed in range(5):
+        assert "drawn_by_squared_distance" in lost("plus_plus", counting(draw), seed)
 
 
 def test_labels_and_centers_in_the_wrong_order_are_told_apart():
