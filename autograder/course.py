@@ -101,6 +101,7 @@ class Course:
     title: str
     repository: str  # https://github.com/owner/name
     lessons: dict[str, LessonPlan]
+    root: Path | None = None  # the folder of course.yml
 
     def __getitem__(self, id: str) -> LessonPlan:
         if id in self.lessons:
@@ -131,7 +132,8 @@ def load(root: Path | None = None) -> Course:
     CourseError
         If the file is missing, is not YAML, or an entry does not fit.
     """
-    path = (root or find_root()) / FILE
+    root = root or find_root()
+    path = root / FILE
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,7 +144,7 @@ def load(root: Path | None = None) -> Course:
         raise CourseError(f"{path} is not YAML: {error}") from None
     top = _entry(data, path, needed=("title", "repository", "lessons"))
     lessons = {str(k): _plan(str(k), v) for k, v in _mapping(top["lessons"], f"{path}: lessons").items()}
-    return Course(str(top["title"]), str(top["repository"]).rstrip("/"), lessons)
+    return Course(str(top["title"]), str(top["repository"]).rstrip("/"), lessons, root)
 
 
 def _plan(id: str, value: Any) -> LessonPlan:

@@ -1,5 +1,7 @@
 """Reading what students hand in, and choosing what is graded."""
 
+import ast
+import dataclasses
 import json
 import time
 import zipfile
@@ -8,6 +10,8 @@ import pytest
 from toy import COURSE, PLAN
 
 from autograder import submission
+from autograder.sandbox.inside.calls import call
+from autograder.sandbox.inside.define import define
 from autograder.submission import BadSubmission
 
 
@@ -21,12 +25,23 @@ def notebook(*cells):
 
 def chosen(*sources, tasks=("f",)):
     """The statements that are run, as source lines, and the notes."""
-    import ast
-
     read = submission.read(notebook(*map(cell, sources)), "a.ipynb")
     plan = submission.definitions(read, tasks)
-    run = [ast.unparse(ast.parse(plan["cells"][s["cell"]]).body[s["index"]]) for s in plan["statements"]]
+    run = [ast.unparse(ast.parse(s["source"])) for s in plan["statements"]]
     return [line.splitlines()[0] for line in run], read.notes
+
+
+def text(source, kind="markdown"):
+    return {"cell_type": kind, "source": source, "metadata": {}}
+
+
+def result(*cells, call="f()", tasks=("f",), given=None):
+    """What a call gives, after the chosen statements of a notebook have run here; and the notes."""
+    cells = [c if isinstance(c, dict) else cell(c) for c in cells]
+    read = submission.read(notebook(*cells), "a.ipynb")
+    plan, namespace = submission.definitions(read, tasks, given), {"__name__": "submission"}
+    define(namespace, plan["cells"], plan["statements"], plan["keep"], [])
+    return eval(call, namespace), read.notes
 
 
 def test_only_what_the_function_needs_is_run():
@@ -117,7 +132,7 @@ def test_notebooks_of_format_3():
         (b'{"cells": 3}', "a.ipynb", "has no cells"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "a.ipynb", "not text in UTF-8"),
         (notebook(), "a.ipynb", "no code cell"),
-        (notebook(cell("x" * 3_000_000)), "a.ipynb", "at most 2,000,000 are graded"),
+        (notebook(cell("x" * 600_000)), "a.ipynb", "at most 500,000 are graded"),
         (b"x" * 50_000_000, "a.ipynb", "not a notebook"),
         (b"x" * 50_000_000, "a.py", "characters of code"),
     ],
@@ -228,8 +243,15 @@ def test_an_encrypted_file_in_a_zip_says_so(tmp_path):
 
 @pytest.mark.parametrize(
     "source",
-    ["import " + "a." * 300_000 + "b", "a;" * 40_000, "a\n" * 300_000, "\n" * 1_990_000 + "x = 1;" * 1_000],
-    ids=["memory", "one line", "statements", "lines"],
+    [
+        "import " + "a." * 240_000 + "b",
+        "a;" * 40_000,
+        "a\n" * 240_000,
+        "\n" * 490_000 + "x = 1;" * 1_000,
+        "if 1:\n" + " " * 400_000 + "$",
+        "if 1:\n" + "\t \t" * 100_000 + "$",
+    ],
+    ids=["memory", "one line", "statements", "lines", "spaces", "tabs"],
 )
 def test_code_that_takes_too_much_to_read_is_refused_or_read_soon(source):
     started = time.perf_counter()
@@ -282,7 +304,7 @@ def test_a_large_judge_reads_long_code_like_a_small_one():
 
 def test_a_damaged_member_of_a_zip_is_named(tmp_path):
     path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.py", "def f():\n    return 1\n" * 50)
     data = bytearray(path.read_bytes())
     data[36:50] = bytes(range(200, 214))
@@ -290,3 +312,160 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path):
     (source,) = submission.find([path])
     with pytest.raises(BadSubmission, match="cannot be read"):
         source.load()
+
+
+USE = "def f():\n    return T"
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([USE, "T = [0]", "T[0] = 5", "T[1:] += (1,)"], [5, 1]),
+        ([USE, "T = {}", "for k in 'ab':\n    T[k] = 1", "T.update(c=2)", "del T['a']"], {"b": 1, "c": 2}),
+        ([USE, "k = 1 / 0", "T = {}", "for k in 'ab':\n    T[k] = 1"], {"a": 1, "b": 1}),
+        ([USE, "T.append(3)", "T = []"], [3]),
+        ([USE, "T = [1]", "del T"], [1]),
+        ([USE, "T = [1]", "T.append(f())"], [1]),
+        ([USE, "T = []", "def add(g):\n    T.append(g.__name__)\n    return g", "@add\ndef g(): pass"], ["g"]),
+        ([USE, "def setup():\n    global T\n    T = 3", "setup()"], 3),
+        ([USE, "T = [make(i) for i in range(2)]", "def make(i):\n    return i + K", "K = 1"], [1, 2]),
+        (["class T: pass", "T.go = staticmethod(lambda: 4)", "setattr(T, 'k', 1)", "def f(): return T.go() + T.k"], 5),
+        (["def f(x=T): return x, T", "T = 1"], (1, 1)),
+        (["T = 1", "def f(x=T): return x, T", "T = 2"], (1, 2)),
+        (["f = twice(f)", "def twice(g): return lambda: 2 * g()", "def f(): return 3"], 6),
+        (["import functools", "f = functools.partial(max, 3, 4)", "f = 7"], 4),
+        (["def f():\n    global n\n    n += 1\n    return 5", "n = 0"], 5),
+        (
+            ["import xml.dom", "import xml.sax", "def f(): return xml.dom.__name__, xml.sax.__name__"],
+            ("xml.dom", "xml.sax"),
+        ),
+        (["def f(x=sqrt(4)): return x", "from math import *"], 2),
+        (["def f(x: Unknown = 1) -> Unknown: return x"], 1),
+        (["f: object", "def f(): return 1", "f: object"], 1),
+        (["[T := i for i in range(3)]", USE], 2),
+    ],
+)
+def test_what_a_name_needs_and_what_changes_its_value_runs_before_it_is_used(cells, expected):
+    assert result(*cells)[0] == expected
+
+
+def test_decorators_that_register_other_functions_are_followed():
+    cells = ["@f.register\ndef _(x: int): return 1", "import functools\n@functools.singledispatch\ndef f(x): return 0"]
+    assert result(*cells, call="f(1), f('')")[0] == (1, 0)
+
+
+def test_experiments_that_change_a_value_by_calling_a_task_are_not_run():
+    lines, _ = chosen(
+        "T = []", "def f():\n    T.append(1)\n    return T", "f()", "T.append(f())", "for i in f(): T[0] = i"
+    )
+    assert lines == ["T = []", "def f():"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["def f(x=\n", "1):\n    return x"],
+        ["def f():", "    return 1"],
+        ["def f():\n    x = 0", "    x += 1\n    x += 0", "    return x\nT = 3"],
+        ['def f():\n    """Text', 'more."""\n    return 1'],
+        ["@staticmethod", "def f():\n    return 1"],
+        ["if False:\n    f = None", "else:\n    f = lambda: 1"],
+        ["class A:\n    def a(self):\n        return 1", "    def b(self):\n        return self.a()", "f = A().b"],
+        ["def g():\n    return 2", "    def f():\n        return 1\n    K = 3"],  # indented as a whole
+        ["print(", "def f():\n    return 1"],
+        ["def f():\n    return 1", "", "# end", "    # of it"],
+    ],
+)
+def test_halves_of_a_statement_in_neighbors_are_read_as_one(cells):
+    assert result(*cells)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = = 3\ndef f():\n    return 1\nprint(",
+        "def f():\n    return 1\n)",
+        "def f():\n    return 1\nelse:\n    2",
+        "s = '''\ndef f():\n    return 1",
+        "def f():\n    x = 1\nnot Python\n    return x",
+        "nonlocal x\ndef f():\n    return 1",
+        "<<<<<<< HEAD\ndef f():\n    return 1\n=======\n>>>>>>> theirs",
+    ],
+)
+def test_a_syntax_error_costs_only_its_statement(source):
+    value, notes = result(source)
+    assert value == 1 and "cannot be read" in notes[0] and notes[0].endswith("; the rest of it is graded")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%matplotlib inline\n!ls \\\n  more\nx = !ls\ny = %who\n?f\nf??\n%time z = 3\ndef f():\n    return 1",
+        "def f():\n    if True:\n        %time 3\n    !ls\n    return 1",
+        "s = '''\n!ls\n%cd\n'''\nx = (7\n% 4)\n%matplotlib inline\ndef f():\n    return len(s) - 8 + x - 3",
+        "%%time\n%%capture\ndef f():\n    return 1",
+        "get_ipython().run_cell_magic('time', '', 'def f():\\n    return 1\\n')",
+        "def f():\n    get_ipython().system('ls')\n    get_ipython().run_line_magic('time', 'x = 1')\n    return x",
+        ">>> def f():\n...     return 1",
+        "\ufeffdef f():\n\u00a0\u00a0return len('\u00a0')",
+        "def f():\n    if True:\n\treturn 1",
+        "def f():\n\tx = 1\n    return x",
+        "def f():\r    return 1\r",
+        "\f\ndef\u2009f():\n\f    return\u200b 1\0",
+    ],
+)
+def test_magics_tabs_and_odd_characters_cost_nothing(source):
+    value, notes = result(source)
+    assert value == 1 and notes == []
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_code_in_a_cell_of_another_type_counts_where_no_code_does(kind):
+    value, notes = result(text("def f():\n    return g(K)", kind), text("K = 2", kind), "def g(x): return x")
+    assert value == 2
+    assert notes == [f"cell {n} is a {kind} cell; its code is graded all the same" for n in (1, 2)]
+    assert result("def f(): return 1", text("def f(): return 2", kind))[0] == 1
+    assert result("def f(): return list((1,))", text("list = 3", kind))[0] == [1]
+    assert result("T = [1]", text("import math\nT[0] = 2", kind), USE)[0] == [1]
+    with pytest.raises(NameError):
+        result("x = 1", text("So:\n```\ndef f():\n    return 2\n```", kind))
+
+
+def test_what_was_deleted_comes_from_the_exercise_as_handed_out(tmp_path):
+    course = dataclasses.replace(COURSE, root=tmp_path)
+    assert submission.given(course, PLAN) is None and submission.given(COURSE, PLAN) is None
+    (tmp_path / "notebooks").mkdir()
+    released = notebook(cell("import math\nK = 2"), cell("def helper(): return 9", grade_id="toy.double"))
+    (tmp_path / "notebooks" / f"{PLAN.id}.ipynb").write_bytes(released)
+    given = submission.given(course, PLAN)
+    value, notes = result("def f(): return math.floor(2.5) * K", text("math = 3"), given=given)
+    assert value == 4 and notes == ["your notebook does not define K and math: taken from the exercise as handed out"]
+    assert result("K = 3\ndef f(): return K", given=given) == (3, [])
+    with pytest.raises(NameError):
+        result("def f(): return helper()", given=given)
+
+
+def test_definitions_with_the_same_text_are_no_news():
+    assert result("def f(): return 1", "def f(): return 1") == (1, [])
+
+
+def test_lines_of_tracebacks_are_those_of_the_cell():
+    source = "x = 1; y = 2\n%cd ..\n\ndef f():\n    return (y +\n            1 / 0)\nbroken("
+    read = submission.read(notebook(cell("z = 3"), cell(source)), "a.ipynb")
+    plan, namespace = submission.definitions(read, ["f"]), {}
+    define(namespace, plan["cells"], plan["statements"], ["f"], [])
+    where = call(namespace["f"], [], {})["error"]["where"]
+    assert (where["line"], where["code"]) == (6, "1 / 0)")
+
+
+def test_cells_that_are_no_cells_are_left_out():
+    junk = [None, 3, [], {}, {"cell_type": "code"}, {"cell_type": 3, "source": {}}, {"source": [None]}]
+    read = submission.read(notebook(*junk, cell(["def f():", "    return 1"]), *junk), "a.ipynb")
+    assert [s.source for s in read.statements] == ["def f():\n    return 1"]
+
+
+@pytest.mark.parametrize("texts", [["x" * 100_000_000], ["x" * 100] * 100_000], ids=["one", "many"])
+def test_outputs_of_a_hundred_megabytes_do_not_matter(texts):
+    good = cell("def f():\n    return 1")
+    good["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text} for text in texts]
+    assert submission.read(notebook(good, None, 3), "a.ipynb").cells[0].source == good["source"]

@@ -1,12 +1,15 @@
 """Run the statements of a notebook that are graded, so that their functions can be called."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import linecache
 from typing import Any
 
 from .calls import Unavailable, describe
+
+_FLAGS = __future__.annotations.compiler_flag  # annotations are not evaluated: a name in one may be missing here
 
 
 def define(
@@ -18,30 +21,35 @@ def define(
 ) -> dict[str, Any]:
     """Run the chosen top-level statements in order. One that fails leaves names that say why when they are used.
 
-    A function of the names to ``keep`` stays when a later statement fails or gives its name to something else.
+    Each has the file name and the line numbers of its cell, so that tracebacks show the student's own lines. A
+    function of the names to ``keep`` stays when a later statement fails or gives its name to something else.
     """
-    trees: dict[str, ast.Module] = {}
     failed: dict[str, Any] = {}
     for cell, source in cells.items():
-        trees[cell] = ast.parse(source, cell)
-        linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
+        linecache.cache[cell] = (len(source), None, [line + "\n" for line in source.split("\n")], cell)
     for statement in statements:
-        node = trees[statement["cell"]].body[statement["index"]]
+        tree = ast.parse(statement["source"], statement["cell"])
+        ast.increment_lineno(tree, statement["line"] - 1)
         functions = {n: namespace[n] for n in statement["names"] if n in keep and n in namespace and n not in failed}
         functions = {n: f for n, f in functions.items() if callable(f)}
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # what is defined anew counts, even if that fails
+        if isinstance(tree.body[0], _DEFINES):  # what is defined anew counts, even if that fails
             functions = {}
         try:
-            exec(compile(ast.Module([node], []), statement["cell"], "exec"), namespace)
+            exec(compile(tree, statement["cell"], "exec", flags=_FLAGS, dont_inherit=True), namespace)
+            for name in statement["names"]:
+                failed.pop(name, None)
         except BaseException as error:
             what = describe(error)
-            reason = _reason(node, what, hidden)
+            reason = _reason(tree.body[0], what, hidden)
             for name in statement["names"]:
                 if name not in functions:
                     namespace[name] = Unavailable(reason)
                     failed[name] = {"reason": reason, **what}
         namespace.update({n: f for n, f in functions.items() if not callable(namespace.get(n))})
     return failed
+
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _reason(node: ast.stmt, what: dict[str, Any], hidden: list[str]) -> str:
