@@ -1,22 +1,20 @@
-"""Grade one submission, or many: from bytes to `Report`."""
+"""Grade one submission: from bytes to `Report`."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
+import hashlib
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-
-import numpy as np
+from collections.abc import Iterable
 
 from . import submission as submissions
-from .course import Course, CourseError, LessonPlan
+from .course import Course, LessonPlan
 from .lesson import CheckResult, run_check
+from .provenance import provenance
 from .report import Report
-from .sandbox import SandboxUnavailable
+from .sandbox import Pool
 from .student import SandboxStudent, Student
-from .submission import BadSubmission, Source
+from .submission import BadSubmission
 
 PUBLIC_SEED = 0  # inputs of `check(...)` and `unseg check`, which a student may run again and again
 
@@ -34,6 +32,8 @@ def grade(
     lesson: str | None = None,
     seed: int | None = None,
     isolated: bool = True,
+    pool: Pool | None = None,
+    sha256: str | None = None,
 ) -> Report:
     """Grade the bytes of one notebook or script.
 
@@ -42,6 +42,8 @@ def grade(
     lesson : id of the lesson; found from the content when None
     seed : draws the hidden inputs; a fresh secret one when None
     isolated : run student code in the sandbox; False only for one's own code
+    pool : gives warm workers, which pays for more than one submission; each sandbox starts cold without
+    sha256 : of the file as it was handed in, where ``data`` is without its outputs
 
     Returns
     -------
@@ -56,18 +58,22 @@ def grade(
         If course.yml names checks, packages or modules that are not there.
     """
     started = time.perf_counter()
-    report = Report(name, seed=new_seed() if seed is None else seed, versions=_versions())
+    report = Report(name, seed=new_seed() if seed is None else seed, provenance=provenance(None))
+    report.sha256 = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
     try:
         submission = submissions.read(data, name)
-        report.sha256 = submission.sha256
         plan = submissions.find_lesson(submission, course, lesson)
         report.lesson, report.title, report.max_score = plan.id, plan.title, plan.max_score
-        definitions = submissions.definitions(submission, [t.name for t in plan.tasks])
+        definitions = submissions.definitions(submission, [t.name for t in plan.tasks], submissions.given(course, plan))
         report.notes = submission.notes
         if isolated:
             plan.refuse_bad_view()
-        student = SandboxStudent(definitions, view=plan.view, limits=plan.limits, isolated=isolated)
+        report.provenance = provenance(plan, course.root)
+        student = SandboxStudent(
+            definitions, view=plan.view, limits=plan.limits, isolated=isolated, pool=pool, seed=report.seed
+        )
         try:
+            student.prepare()  # before the checks are imported, on a core of its own
             report.checks = run_all(plan, student, report.seed)
             report.notes += _failed_definitions(plan, student)
         finally:
@@ -96,26 +102,6 @@ def run_all(plan: LessonPlan, student: Student, seed: int, tasks: Iterable[str] 
     return results
 
 
-def grade_all(
-    sources: Iterable[Source],
-    course: Course,
-    *,
-    lesson: str | None = None,
-    seed: int | None = None,
-    isolated: bool = True,
-) -> Iterator[Report]:
-    """Reports in order; whatever one submission does, the next one is graded."""
-    for source in sources:
-        try:
-            yield grade(source.load(), source.name, course, lesson=lesson, seed=seed, isolated=isolated)
-        except (SandboxUnavailable, CourseError):
-            raise  # nothing can be graded until an instructor mends this
-        except BadSubmission as error:
-            yield Report(source.name, error=str(error), seed=seed or 0, versions=_versions())
-        except Exception as error:  # our own fault: say so, cost nobody else anything
-            yield Report(source.name, error=f"could not be graded, the grader failed ({type(error).__name__}: {error})")
-
-
 def _explain_uses(uses: dict[str, tuple[str, ...]], results: list[CheckResult]) -> None:
     """Point from a check that failed to the student's own function below it that failed first."""
     passed = {r.task for r in results} - {r.task for r in results if r.points < r.max_points}
@@ -138,7 +124,3 @@ def _explain_missing(results: list[CheckResult], misnamed: dict[str, str], unrea
 def _failed_definitions(plan: LessonPlan, student: SandboxStudent) -> list[str]:
     tasks = {t.name for t in plan.tasks}
     return [f"{name}: {failed['reason']}" for name, failed in sorted(student.failed.items()) if name in tasks]
-
-
-def _versions() -> dict[str, str]:
-    return {"unseg": importlib.metadata.version("unseg"), "python": platform.python_version(), "numpy": np.__version__}

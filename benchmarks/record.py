@@ -19,6 +19,9 @@ DISTRIBUTIONS = {
     "scikit-image": "scikit-image",
     "faiss": "faiss-cpu",
     "opencv": "opencv-contrib-python-headless",
+    "torch": "torch",
+    "safetensors": "safetensors",
+    "atheris": "atheris",
 }
 
 

@@ -1,4 +1,4 @@
-"""``unseg bench``: speed and quality, measured against peers in one run."""
+"""``unseg bench``: speed and quality, measured against peers in one run, and what the grader costs and withstands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Folder for the results of all benchmarks.")
 @click.pass_context
 def bench(ctx: click.Context, target: Path | None) -> None:
-    """Measure speed and quality against peers.
+    """Measure speed, quality and the grader.
 
-    Without a subcommand: all speed benchmarks, a few minutes.
+    Without a subcommand: all but quality, ten minutes or so.
     """
     if ctx.invoked_subcommand is not None:
         if target is not None:
@@ -21,6 +21,8 @@ def bench(ctx: click.Context, target: Path | None) -> None:
         return
     ctx.invoke(kmeans, target=target / "kmeans.json" if target else None)
     ctx.invoke(metrics, target=target / "metrics.json" if target else None)
+    ctx.invoke(grading, target=target / "grading.json" if target else None)
+    ctx.invoke(wire, target=target / "wire.json" if target else None)
 
 
 def _write(result: dict, target: Path | None) -> None:
@@ -116,3 +118,54 @@ def quality(dataset: str, method: str, limit: int | None, seed: int, target: Pat
         raise click.ClickException(str(missing)) from None
     click.echo(benchmark.table(result), err=str(target) == "-")
     _write(result, target)
+
+
+@bench.command()
+@click.option("--case", "names", multiple=True, help="Only this case; may be given several times.")
+@click.option("--rounds", type=click.IntRange(1), default=6, show_default=True, help="Runs of each; the median counts.")
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Peak memory, each in a run of its own.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def grading(names: tuple[str, ...] = (), rounds: int = 6, memory: bool = True, target: Path | None = None) -> None:
+    """The grader: time and memory of 1 and of 20 submissions, cold and warm."""
+    from autograder.sandbox import why_not
+    from benchmarks import grading_speed
+
+    err = str(target) == "-"
+    if missing := why_not():
+        click.echo(f"grading: not measured here: {missing}", err=err)
+        return
+    cases = grading_speed.available()
+    unknown = set(names) - set(cases)
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(cases)}", param_hint="--case")
+    result = grading_speed.run(
+        names=names or tuple(cases), rounds=rounds, memory=memory, echo=lambda text: click.echo(text, err=err)
+    )
+    _write(result, target)
+
+
+@bench.command()
+@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long to look for inputs.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def wire(seconds: int = 60, target: Path | None = None) -> None:
+    """Fuzz the decoder that reads what comes out of the sandbox.
+
+    An input that it does not withstand is shown, and the exit status is 1.
+    """
+    from benchmarks import record, wire_fuzz
+
+    err = str(target) == "-"
+    click.echo(f"wire: fuzzing the decoder for {seconds} s", err=err)
+    try:
+        result = wire_fuzz.run(seconds=seconds)
+    except wire_fuzz.AtherisMissing as missing:
+        click.echo(f"  not done: {missing}", err=err)
+        return
+    except wire_fuzz.FuzzFound as found:
+        raise click.ClickException(str(found)) from None
+    click.echo(
+        f"  {result['executions']:,} inputs, {result['kept']:,} of them kept for reaching something new; "
+        f"nothing but values and refusals; peak {result['peak_mb']} MB",
+        err=err,
+    )
+    _write({"benchmark": "wire", **record.environment(("unseg", "numpy", "safetensors", "atheris")), **result}, target)

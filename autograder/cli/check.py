@@ -20,7 +20,7 @@ from ..course import CourseError
 def check(notebook: Path, lesson: str | None, html_folder: Path | None) -> None:
     """Check your notebook as grading will, on the inputs of `check(...)`; grading draws other ones of the same kind."""
     from ..grading import PUBLIC_SEED, grade
-    from ..report import html, terminal
+    from ..report import html, line, terminal
     from ..sandbox import why_not
     from ..submission import BadSubmission, Source
 
@@ -32,7 +32,7 @@ def check(notebook: Path, lesson: str | None, html_folder: Path | None) -> None:
         data = Source(notebook.name, notebook).load()
         report = grade(data, notebook.name, course, lesson=lesson, seed=PUBLIC_SEED, isolated=missing is None)
     except (CourseError, BadSubmission) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(line(str(error))) from None
     click.echo(terminal.render(report, color=sys.stdout.isatty()))
     if html_folder:
         click.echo(f"open {html.write([report], html_folder)}")

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from . import Report, number, plain
+from .files import write_whole
 from .pictures import data_uri
 
 FOLDER = Path(__file__).parent
@@ -37,22 +38,37 @@ def feedback(report: Report) -> str:
 
 def write(reports: Sequence[Report], folder: Path) -> Path:
     """One page per report and an index; returns the page to open first."""
-    folder.mkdir(parents=True, exist_ok=True)
+    names = file_names([r.submission for r in reports])
+    for report, name in zip(reports, names, strict=True):
+        write_page(report, folder / name)
+    return write_index(reports, names, folder)
+
+
+def file_names(submissions: Sequence[str]) -> list[str]:
+    """A file for each submission's page, none called like another."""
     names: list[str] = []
     taken = {"index.html"}  # in lower case, for file systems that see no difference
-    for report in reports:
-        base = _file_name(report.submission)
+    for submission in submissions:
+        base = _file_name(submission)
         name, count = f"{base}.html", 1
         while name.lower() in taken:
             count += 1
             name = f"{base}-{count}.html"
         names.append(name)
         taken.add(name.lower())
-        (folder / name).write_text(page(report), encoding="utf-8")
-    index = folder / "index.html"
-    text = _templates().get_template("index.html").render(rows=list(zip(reports, names, strict=True)))
-    index.write_text(text, encoding="utf-8")
-    return folder / names[0] if len(reports) == 1 else index
+    return names
+
+
+def write_page(report: Report, path: Path) -> None:
+    """The page of one report."""
+    write_whole(path, page(report))
+
+
+def write_index(reports: Sequence[Report], names: Sequence[str], folder: Path) -> Path:
+    """The list of all pages; returns the page to open first."""
+    rows = list(zip(reports, names, strict=True))
+    write_whole(folder / "index.html", _templates().get_template("index.html").render(rows=rows))
+    return folder / names[0] if len(reports) == 1 else folder / "index.html"
 
 
 def _file_name(submission: str) -> str:

@@ -17,8 +17,7 @@ MARKS = {"passed": ("✓", "green"), "partial": ("◐", "yellow"), "missing": ("
 def render(report: Report, *, color: bool = True) -> str:
     """The whole report; escape codes for color only on request."""
     style = click.style if color else lambda text, **_: text
-    total = f"{number(report.score)}/{number(report.max_score)}"
-    head = f"{one_line(report.submission)}  {total}" + (f"  ({report.title})" if report.title else "")
+    head = f"{one_line(report.submission)}  {report.points}" + (f"  ({report.title})" if report.title else "")
     lines = [style(head, bold=True)]
     if report.error:
         lines += _wrap(plain(report.error), "  ")

@@ -11,7 +11,6 @@ from autograder import grading, release
 from autograder.course import Course, CourseError
 from autograder.report import terminal
 from autograder.sandbox import SandboxUnavailable, View, why_not
-from autograder.submission import find
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
 
@@ -37,12 +36,8 @@ def test_half_of_it_gets_half_of_it_and_says_which_to_mend_first():
 
 
 def test_the_same_seed_gives_the_same_report_and_seeds_differ_otherwise():
-    def without_times(report):
-        values = report.as_dict()
-        return {**values, "seconds": 0, "checks": [{**c, "seconds": 0} for c in values["checks"]]}
-
     wrong = SOLUTION.replace("FACTOR * np", "FACTOR + np")
-    assert without_times(grade(wrong, seed=7)) == without_times(grade(wrong, seed=7))
+    assert grade(wrong, seed=7).as_dict() == grade(wrong, seed=7).as_dict()
     assert grade(SOLUTION).seed != grade(SOLUTION).seed
 
 
@@ -93,25 +88,6 @@ def test_bad_input_is_a_report_with_an_error(data, name):
     report = grade(data, name)
     assert report.score == 0 and report.error and report.checks == []
     assert json.dumps(report.as_dict())
-
-
-def test_one_bad_file_of_a_batch_costs_the_others_nothing(tmp_path, monkeypatch):
-    for name, text in {"a.py": SOLUTION, "b.ipynb": "{", "c.py": SOLUTION, "d.py": SOLUTION}.items():
-        (tmp_path / name).write_text(text)
-    real = grading.run_all
-
-    def failing(plan, student, seed):
-        if student._sandbox is None and failing.count == 1:
-            failing.count += 1
-            raise RuntimeError("our own fault")
-        failing.count += 1
-        return real(plan, student, seed)
-
-    failing.count = 0
-    monkeypatch.setattr(grading, "run_all", failing)
-    reports = list(grading.grade_all(find([tmp_path]), COURSE))
-    assert [r.score for r in reports] == [30, 0, 0, 30]
-    assert "is damaged" in reports[1].error and "the grader failed (RuntimeError: our own fault)" in reports[2].error
 
 
 def test_without_isolation_nothing_is_graded(monkeypatch):

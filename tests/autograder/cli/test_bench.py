@@ -36,6 +36,7 @@ def test_json_to_standard_output_is_nothing_but_json(unseg):
         (("quality", "--dataset", "imagenet"), "'imagenet'; there are bsds300, photos, scenes"),
         (("quality", "--method", "magic"), "'magic'; there are kmeans, kmeans-smooth"),
         (("kmeans", "--case", "moon"), "moon; there are 3096-rgb"),
+        (("grading", "--case", "moon"), "moon; there are 1 from nothing, 1 cold"),
         (("--json", "folder", "quality"), "give --json after the subcommand"),
     ],
 )
@@ -57,7 +58,7 @@ def test_missing_data_is_one_sentence_with_the_command(unseg, monkeypatch, tmp_p
 
 
 def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_path):
-    from benchmarks import kmeans_speed, metrics_speed
+    from benchmarks import grading_speed, kmeans_speed, metrics_speed, wire_fuzz
 
     def kmeans_run(**options):
         assert options["names"] == tuple(kmeans_speed.CASES) and options["memory"]
@@ -69,11 +70,46 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
         "run",
         lambda: [{"metric": "covering", "loop_seconds": 1.0, "our_seconds": 0.01, "ratio": 100.0}],
     )
+    monkeypatch.setattr("autograder.sandbox.why_not", lambda: None)
+    monkeypatch.setattr(grading_speed, "run", lambda **options: {"benchmark": "grading", "cases": options["names"]})
+    monkeypatch.setattr(wire_fuzz, "run", lambda *, seconds: FUZZED | {"seconds": seconds})
     result = unseg("--json", tmp_path)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kmeans.json", "metrics.json"]
+    records = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert sorted(records) == ["grading.json", "kmeans.json", "metrics.json", "wire.json"]
     assert "100 times faster: reached" in result.output
+    assert records["grading.json"]["cases"] == list(grading_speed.available())
+    assert records["wire.json"]["seconds"] == 60
+
+
+FUZZED = {"executions": 1_000_000, "kept": 12, "peak_mb": 60}
+
+
+def test_where_the_sandbox_is_missing_grading_is_not_measured(unseg, monkeypatch):
+    monkeypatch.setattr("autograder.sandbox.why_not", lambda: "bubblewrap is missing: apt-get install bubblewrap")
+    result = unseg("grading")
+    assert result.exit_code == 0
+    assert "not measured here: bubblewrap is missing" in result.stdout
+
+
+def test_where_the_fuzzer_is_missing_that_is_said(unseg, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = unseg("wire")
+    assert result.exit_code == 0
+    assert "pip install atheris" in result.stdout
+
+
+def test_an_input_that_breaks_the_decoder_is_shown_and_fails(unseg, monkeypatch):
+    from benchmarks import wire_fuzz
+
+    def run(*, seconds):
+        raise wire_fuzz.FuzzFound("crash-1: b'{}'")
+
+    monkeypatch.setattr(wire_fuzz, "run", run)
+    result = unseg("wire", "--seconds", 1)
+    assert result.exit_code == 1
+    assert "b'{}'" in result.stderr
 
 
 def test_subcommands():
-    assert set(bench.commands) == {"kmeans", "metrics", "quality"}
+    assert set(bench.commands) == {"grading", "kmeans", "metrics", "quality", "wire"}

@@ -8,8 +8,10 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from toy import PLAN
 
 from autograder.lesson import CheckResult, Figure
+from autograder.provenance import provenance
 from autograder.report import Report, html, plain, table, terminal
 
 NASTY = "<script>alert(1)</script>\x1b[2J\u202etxt.exe\r\n=1+1"
@@ -45,6 +47,7 @@ def report(**options):
         "checks": checks,
         "sha256": "ab" * 32,
         "seed": 3,
+        "provenance": provenance(PLAN),
     }
     return Report(**{**values, **options})
 
@@ -53,10 +56,34 @@ def test_json_has_the_published_form(root):
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((root / "autograder" / "report" / "schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    bad = Report("x.bin", error="x.bin is empty")
-    jsonschema.validate(json.loads(json.dumps([report().as_dict(), bad.as_dict()])), schema)
+    bad, ours = Report("x.bin", error="x.bin is empty"), Report("y.py", error="could not be graded", graded=False)
+    for other in (bad, ours):
+        other.provenance = provenance(None)
+    jsonschema.validate(json.loads(json.dumps([r.as_dict() for r in (report(), bad, ours)])), schema)
     assert set(schema["items"]["properties"]) == set(report().as_dict())
     assert set(schema["items"]["properties"]["checks"]["items"]["properties"]) == set(report().as_dict()["checks"][0])
+
+
+def test_json_holds_no_time_and_comes_back_as_it_was():
+    first, second = report(seconds=1.0), report(seconds=2.0)
+    first.checks[0].seconds = 0.5
+    assert first.as_dict() == second.as_dict() and "seconds" not in json.dumps(first.as_dict())
+    values = json.loads(json.dumps(report(error="x" * 5_000 + " at 0x7f", notes=[NASTY]).as_dict()))
+    assert Report.from_dict(values).as_dict() == values
+    for wrong in ({**values, "score": 5}, {**values, "checks": None}, {**values, "more": 1}, {}):
+        with pytest.raises(ValueError, match="not a report of this version"):
+            Report.from_dict(wrong)
+
+
+def test_where_an_object_lay_in_memory_is_left_out():
+    assert plain("<f at 0x7f12ab> and <g at 0x55>") == "<f at 0x...> and <g at 0x...>"
+
+
+def test_where_the_grader_failed_there_is_no_score_in_any_form():
+    ours = report(checks=[], error="could not be graded", graded=False)
+    assert ours.as_dict()["score"] is None and "a.ipynb  -/10.5" in terminal.render(ours, color=False)
+    assert next(csv.DictReader(io.StringIO(table.render([ours]))))["score"] == ""
+    assert "not graded yet" in html.page(ours) and "0 of 10.5" not in html.page(ours)
 
 
 def test_scores_add_up():
