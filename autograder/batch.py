@@ -142,7 +142,7 @@ def get_ready(order: Order) -> None:
     for plan in order.course.lessons.values():
         with suppress(Exception):  # who grades this lesson will hear of it
             plan.lesson()
-            checks_version(plan, order.course.root)
+            checks_version(plan)
 
 
 @cache

@@ -9,7 +9,7 @@ import math
 import os
 import re
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -51,6 +51,7 @@ class LessonPlan:
     view: View
     limits: Limits
     deadline: datetime.datetime | None = None
+    released: str = field(default="", repr=False)  # its notebook as handed out: gives what a student has deleted
 
     @property
     def topic(self) -> str:
@@ -101,7 +102,6 @@ class Course:
     title: str
     repository: str  # https://github.com/owner/name
     lessons: dict[str, LessonPlan]
-    root: Path | None = None  # the folder of course.yml
 
     def __getitem__(self, id: str) -> LessonPlan:
         if id in self.lessons:
@@ -143,11 +143,11 @@ def load(root: Path | None = None) -> Course:
     except yaml.YAMLError as error:
         raise CourseError(f"{path} is not YAML: {error}") from None
     top = _entry(data, path, needed=("title", "repository", "lessons"))
-    lessons = {str(k): _plan(str(k), v) for k, v in _mapping(top["lessons"], f"{path}: lessons").items()}
-    return Course(str(top["title"]), str(top["repository"]).rstrip("/"), lessons, root)
+    lessons = {str(k): _plan(str(k), v, root) for k, v in _mapping(top["lessons"], f"{path}: lessons").items()}
+    return Course(str(top["title"]), str(top["repository"]).rstrip("/"), lessons)
 
 
-def _plan(id: str, value: Any) -> LessonPlan:
+def _plan(id: str, value: Any, root: Path) -> LessonPlan:
     here = f"{FILE}, {id}"
     if not LESSON_ID.fullmatch(id):
         raise CourseError(f"{here}: a lesson is called by two digits and a topic, as in 02_kmeans")
@@ -170,7 +170,7 @@ def _plan(id: str, value: Any) -> LessonPlan:
     try:
         limits = Limits(**given)
     except TypeError as error:
-        known = ", ".join(field.name for field in dataclasses.fields(Limits))
+        known = ", ".join(f.name for f in dataclasses.fields(Limits))
         raise CourseError(f"{here}: limits: {error}; there are {known}") from None
     for key, number in given.items():
         _positive(number, f"{here}: limits: a {key} of more than 0")
@@ -178,7 +178,16 @@ def _plan(id: str, value: Any) -> LessonPlan:
             raise CourseError(f"{here}: limits: {key} must be a whole number, not {number!r}")
     if limits.memory_mb < MIN_MEMORY_MB:
         raise CourseError(f"{here}: limits: Python and NumPy alone need a memory_mb of {MIN_MEMORY_MB}")
-    return LessonPlan(id, str(entry["title"]), tasks, str(entry["checks"]), view, limits, deadline)
+    released = _text(root / "notebooks" / f"{id}.ipynb")
+    return LessonPlan(id, str(entry["title"]), tasks, str(entry["checks"]), view, limits, deadline, released)
+
+
+def _text(file: Path) -> str:
+    """Content of a file; nothing where it is not there or not readable."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _task(name: str, value: Any, here: str) -> Task:

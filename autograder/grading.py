@@ -64,11 +64,11 @@ def grade(
         submission = submissions.read(data, name)
         plan = submissions.find_lesson(submission, course, lesson)
         report.lesson, report.title, report.max_score = plan.id, plan.title, plan.max_score
-        definitions = submissions.definitions(submission, [t.name for t in plan.tasks], submissions.given(course, plan))
+        definitions = submissions.definitions(submission, [t.name for t in plan.tasks], submissions.given(plan))
         report.notes = submission.notes
         if isolated:
             plan.refuse_bad_view()
-        report.provenance = provenance(plan, course.root)
+        report.provenance = provenance(plan)
         student = SandboxStudent(
             definitions, view=plan.view, limits=plan.limits, isolated=isolated, pool=pool, seed=report.seed
         )

@@ -22,13 +22,12 @@ APART = ("cli", "portal")  # parts of autograder/ that hand reports around and d
 DIGITS = 16  # of a digest: short enough to be read out, long enough never to clash by chance
 
 
-def provenance(plan: LessonPlan | None, root: Path | None = None) -> dict[str, Any]:
+def provenance(plan: LessonPlan | None) -> dict[str, Any]:
     """Versions for a report: equal ones mean that the same seed gives the same report.
 
     Parameters
     ----------
     plan : the submission's lesson; None where it has none
-    root : the course's folder, whose released notebook gives what a student has deleted
 
     Returns
     -------
@@ -38,23 +37,20 @@ def provenance(plan: LessonPlan | None, root: Path | None = None) -> dict[str, A
     """
     software = _environment(plan.view if plan else View())
     return {
-        "checks": checks_version(plan, root),
+        "checks": checks_version(plan),
         "environment": _digest(json.dumps(software, sort_keys=True)),
         **software,
     }
 
 
 @cache
-def checks_version(plan: LessonPlan | None, root: Path | None = None) -> str:
+def checks_version(plan: LessonPlan | None) -> str:
     """Digest of all that decides points: the judge's code, what course.yml says of the lesson, and its notebook."""
     parts = [_code()]
     if plan is not None:
         entry = dataclasses.asdict(plan)
         del entry["deadline"], entry["title"]  # extending a deadline changes no grade
         parts.append(json.dumps(entry, sort_keys=True))
-        notebook = root and root / "notebooks" / f"{plan.id}.ipynb"
-        if notebook and notebook.is_file():
-            parts.append(hashlib.sha256(notebook.read_bytes()).hexdigest())
         if "." in plan.checks:  # checks from elsewhere
             parts.append(Path(import_module(plan.checks).__file__).read_text(encoding="utf-8"))
     return _digest("\n".join(parts))

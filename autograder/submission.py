@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from . import parsing
@@ -109,19 +109,14 @@ def _retyped(cell: Cell) -> list[Statement]:
 
 
 @lru_cache(maxsize=64)
-def _given(path: Path, changed: int) -> Submission:
-    released = read(path.read_bytes(), path.name)
+def given(plan: LessonPlan) -> Submission | None:
+    """The exercise as handed out without its exercise cells: imports and helpers. None where it is not there."""
+    try:
+        released = read(plan.released.encode(), f"{plan.id}.ipynb")
+    except BadSubmission:  # nothing, or damaged, which is no student's fault
+        return None
     cells = [replace(c, book=" of the exercise") for c in released.cells if not c.grade_id]
     return replace(released, cells=cells, texts=[])
-
-
-def given(course: Course, plan: LessonPlan) -> Submission | None:
-    """The exercise as handed out without its exercise cells: imports and helpers. None where it is not there."""
-    path = course.root / "notebooks" / f"{plan.id}.ipynb" if course.root else None
-    try:
-        return _given(path, path.stat().st_mtime_ns) if path else None
-    except (OSError, BadSubmission):
-        return None
 
 
 def find_lesson(submission: Submission, course: Course, chosen: str | None = None) -> LessonPlan:

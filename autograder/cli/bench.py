@@ -169,3 +169,28 @@ def wire(seconds: int = 60, target: Path | None = None) -> None:
         err=err,
     )
     _write({"benchmark": "wire", **record.environment(("unseg", "numpy", "safetensors", "atheris")), **result}, target)
+
+
+@bench.command()
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="How many submissions.")
+@click.option("--workers", type=click.IntRange(2), default=2, show_default=True)
+@click.option("--every", type=click.FloatRange(0.5), default=5.0, show_default=True, help="Seconds between two kills.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def faults(count: int, workers: int, every: float, target: Path | None) -> None:
+    """Grade while workers are killed: is anything lost or graded twice?
+
+    The exit status is 1 if so.
+    """
+    from benchmarks import grading_faults, record
+
+    err = str(target) == "-"
+    result = grading_faults.run(count, workers, every, echo=lambda text: click.echo(f"  {text}", err=True))
+    click.echo(
+        f"faults: {count} submissions, {result['kills']} workers killed, {result['seconds']:.0f} s: "
+        f"{result['lost']} lost, {result['twice']} graded twice, {result['ungraded']} without a score, "
+        f"{result['wrong']} with a wrong one",
+        err=err,
+    )
+    _write({"benchmark": "faults", **record.environment(("unseg", "numpy")), **result}, target)
+    if not grading_faults.is_perfect(result):
+        raise click.ClickException("not all were graded once and right")

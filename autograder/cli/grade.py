@@ -202,7 +202,7 @@ def _still_valid(source: Source, earlier: Sequence[Report], order: Order, seed: 
     except BadSubmission:
         return None
     for report in earlier:
-        version = checks_version(order.course.lessons.get(report.lesson), order.course.root)
+        version = checks_version(order.course.lessons.get(report.lesson))
         if (
             report.graded
             and report.sha256 == sha256

@@ -431,13 +431,10 @@ def test_code_in_a_cell_of_another_type_counts_where_no_code_does(kind):
         result("x = 1", text("So:\n```\ndef f():\n    return 2\n```", kind))
 
 
-def test_what_was_deleted_comes_from_the_exercise_as_handed_out(tmp_path):
-    course = dataclasses.replace(COURSE, root=tmp_path)
-    assert submission.given(course, PLAN) is None and submission.given(COURSE, PLAN) is None
-    (tmp_path / "notebooks").mkdir()
+def test_what_was_deleted_comes_from_the_exercise_as_handed_out():
     released = notebook(cell("import math\nK = 2"), cell("def helper(): return 9", grade_id="toy.double"))
-    (tmp_path / "notebooks" / f"{PLAN.id}.ipynb").write_bytes(released)
-    given = submission.given(course, PLAN)
+    assert submission.given(PLAN) is None and submission.given(dataclasses.replace(PLAN, released="{")) is None
+    given = submission.given(dataclasses.replace(PLAN, released=released.decode()))
     value, notes = result("def f(): return math.floor(2.5) * K", text("math = 3"), given=given)
     assert value == 4 and notes == ["your notebook does not define K and math: taken from the exercise as handed out"]
     assert result("K = 3\ndef f(): return K", given=given) == (3, [])

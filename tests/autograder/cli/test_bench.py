@@ -112,4 +112,16 @@ def test_an_input_that_breaks_the_decoder_is_shown_and_fails(unseg, monkeypatch)
 
 
 def test_subcommands():
-    assert set(bench.commands) == {"grading", "kmeans", "metrics", "quality", "wire"}
+    assert set(bench.commands) == {"faults", "grading", "kmeans", "metrics", "quality", "wire"}
+
+
+def test_faults_tell_what_was_lost_and_fail_then(unseg, monkeypatch):
+    from benchmarks import grading_faults
+
+    fine = {"kills": 3, "seconds": 9.0, "lost": 0, "twice": 0, "ungraded": 0, "wrong": 0, "exit_status": 0}
+    monkeypatch.setattr(grading_faults, "run", lambda *_, **__: fine)
+    result = unseg("faults", "--count", "5")
+    assert result.exit_code == 0 and "5 submissions, 3 workers killed, 9 s: 0 lost" in result.output
+    monkeypatch.setattr(grading_faults, "run", lambda *_, **__: fine | {"lost": 1})
+    result = unseg("faults")
+    assert result.exit_code == 1 and "not all were graded once and right" in result.output

@@ -1,6 +1,8 @@
 """What a submission cannot do, and how each limit ends it, on both paths. `tests/attacks` tries harder."""
 
 import os
+import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -585,3 +587,9 @@ def test_a_torch_lesson_has_address_space_beside_its_memory(path):
     assert run("import torch; return float(torch.ones(8).sum())", view=view, limits=limits) == 8.0
     error = run("import torch; return float(torch.ones(600, 2**20).sum())", view=view, limits=limits)
     assert error["type"] == "RuntimeError" and "memory" in error["message"]
+
+
+def test_a_hardened_judge_cannot_be_read_by_others_of_its_user():
+    code = "import ctypes; from autograder.sandbox import harden; harden(); print(ctypes.CDLL(None).prctl(3))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"  # PR_GET_DUMPABLE
