@@ -36,7 +36,7 @@ def definitions(id, data, name):
     plan = COURSE[id]
     read = submission.read(data, name)
     assert submission.find_lesson(read, COURSE) is plan
-    return submission.definitions(read, [t.name for t in plan.tasks], submission.given(COURSE, plan))
+    return submission.definitions(read, [t.name for t in plan.tasks], submission.given(plan))
 
 
 @cache
