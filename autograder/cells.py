@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from . import parsing
+from . import apart
 
 MAX_FILE_BYTES = 300_000_000  # outputs of a notebook may be large; they are dropped
 MAX_CODE_BYTES = 500_000  # code cells together; a long exercise has 50,000
 MAX_TEXT_BYTES = 50_000  # of a markdown or raw cell, to be looked at for code
-MAX_STATEMENTS = 20_000  # at the top level, all cells together
 MAX_KEPT_BYTES = 20_000_000  # of a large notebook without its outputs: code and texts
 LARGE_BYTES = 5_000_000  # a notebook of this size is read without its outputs, in a process with limits
 SIMPLE_BYTES = 3_000  # less code than this is read at once; more is first tried in a process with limits
@@ -90,70 +87,9 @@ def _refuse_long(size: int, name: str) -> None:
         raise BadSubmission(f"{name} holds {size:,} characters of code; at most {MAX_CODE_BYTES:,} are graded")
 
 
-# ---- In a process with limits: what may take much time or memory ----
-
-_WITH_LIMITS = """
-import sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-except (ImportError, ValueError):  # not on this system
-    pass
-"""
-_DROP_OUTPUTS = """
-import json
-try:
-    book = json.loads(sys.stdin.buffer.read())
-    book.get
-except (ValueError, RecursionError, AttributeError):
-    sys.exit(print("{"))  # damaged: the caller says so
-sheets = book.get("worksheets")
-sheets = [book, *(sheets if isinstance(sheets, list) else [])]
-lists = [s.get("cells") for s in sheets if isinstance(s, dict)]
-for cell in (c for cells in lists if isinstance(cells, list) for c in cells):
-    if isinstance(cell, dict):
-        cell.pop("outputs", None), cell.pop("attachments", None)
-kept = {k: book[k] for k in ("cells", "worksheets") if k in book}
-sys.stdout.write(json.dumps(kept))
-"""
-_TRY_TO_READ = """
-import ast, json, symtable
-parsing = sys.modules["parsing"] = type(sys)("parsing")
-exec(compile(PARSING, "parsing", "exec"), parsing.__dict__)
-count, peak = 0, 0
-for sources in json.load(sys.stdin):
-    for reading in parsing.read_cells(sources):
-        for node, line, source in reading.statements():
-            count += 1
-            if count > MAX_STATEMENTS:
-                sys.exit(print(count))
-            try:
-                symtable.symtable(source, "", "exec")
-            except parsing.UNREADABLE:
-                pass
-try:  # not ru_maxrss, which starts with the size of the process that started this one
-    peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
-except (OSError, IndexError):
-    pass
-print(count if peak < 600_000 else 10**9)
-"""
-
-
-def _apart(code: str, data: bytes, *, seconds: int, memory: int) -> bytes | None:
-    """Output of code of ours in a process with limits; None if it fails or hits them."""
-    head = _WITH_LIMITS.replace("MEMORY", str(memory)).replace("SECONDS", str(seconds))
-    command = [sys.executable, "-I", "-S", "-c", head + code]
-    try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=2 * seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
 def without_outputs(data: bytes) -> bytes:
-    """A large notebook without its outputs. Ten bytes of JSON can take a hundred of memory, so it has a limit."""
-    kept = _apart(_DROP_OUTPUTS, data, seconds=30, memory=2_500_000_000)
+    """A large notebook without its outputs."""
+    kept = apart.DROP_OUTPUTS(data)
     if kept is None or len(kept) > MAX_KEPT_BYTES:
         raise BadSubmission("the notebook is large and cannot be read: clear its outputs, save it, submit it again")
     return kept
@@ -164,11 +100,8 @@ def _refuse_bombs(cells: list[Cell], name: str) -> None:
     code, others = [c.source for c in cells if c.kind == "code"], [c.source for c in cells if c.kind != "code"]
     if sum(map(len, code + others)) < SIMPLE_BYTES:
         return
-    reader = repr(Path(parsing.__file__).read_text(encoding="utf-8"))
-    trial = _TRY_TO_READ.replace("MAX_STATEMENTS", str(MAX_STATEMENTS)).replace("PARSING", reader)
-    order = json.dumps([code, *([source] for source in others)]).encode()
-    count = _apart(trial, order, seconds=4, memory=1_000_000_000)
-    if count is None or int(count) > MAX_STATEMENTS:
+    count = apart.COUNT_STATEMENTS(json.dumps([code, *([source] for source in others)]).encode())
+    if count is None or int(count) > apart.MAX_STATEMENTS:
         raise BadSubmission(f"{name} holds code that is too long or too deeply nested to be read")
 
 

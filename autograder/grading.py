@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable
 
+from . import apart
 from . import submission as submissions
 from .course import Course, LessonPlan
 from .lesson import CheckResult, run_check
@@ -62,6 +63,8 @@ def grade(
     report.sha256 = hashlib.sha256(data).hexdigest() if sha256 is None else sha256
     try:
         submission = submissions.read(data, name)
+        if pool is not None:  # more will follow
+            apart.COUNT_STATEMENTS.get_ready()
         plan = submissions.find_lesson(submission, course, lesson)
         report.lesson, report.title, report.max_score = plan.id, plan.title, plan.max_score
         definitions = submissions.definitions(submission, [t.name for t in plan.tasks], submissions.given(plan))

@@ -1,6 +1,6 @@
 """Read the Python of notebook cells as people leave it: with magics, mixed tabs, broken lines, and cut in two.
 
-Needs nothing but the standard library, because `cells` first runs this very file in a process with limits.
+Needs nothing but the standard library, because `apart` first runs this very file in a process with limits.
 """
 
 from __future__ import annotations

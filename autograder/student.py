@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
@@ -36,15 +37,13 @@ class Call:
     """One recorded call: enough to make it again with another function."""
 
     name: str
-    frame: bytes  # args and kwargs as they were sent
+    sent: tuple[list, dict[str, Any]]  # args and kwargs, copied before the call
     result: Any = None
     error: str | None = None  # the exception's type, if it raised
 
     def arguments(self) -> tuple[list, dict[str, Any]]:
-        """Fresh copies of the arguments, with generators made from their seeds."""
-        head = wire.HEAD_BYTES
-        n_json, _ = wire.lengths(self.frame[:head])
-        args, kwargs = wire.decode(self.frame[head : head + n_json], self.frame[head + n_json :])
+        """Fresh copies of the arguments, as they arrived, with generators made from their seeds."""
+        args, kwargs = wire.copy(self.sent)
         return [_live(a) for a in args], {k: _live(v) for k, v in kwargs.items()}
 
 
@@ -69,20 +68,20 @@ class Student:
         return function
 
     def _call(self, name: str, args: list, kwargs: dict[str, Any]) -> Any:
-        frame = wire.encode([args, kwargs])
+        sent = deepcopy((args, kwargs))
         try:
             answer = self._run(name, args, kwargs)
         except Ended as end:
-            self._calls.append(Call(name, frame, error=end.kind))
+            self._calls.append(Call(name, sent, error=end.kind))
             raise StudentError(end.kind, _ended(name, end)) from None
         if "error" in answer:
             error = answer["error"]
-            self._calls.append(Call(name, frame, error=error["type"]))
+            self._calls.append(Call(name, sent, error=error["type"]))
             raise _student_error(name, error)
         known, mutated = [*map(str, range(len(args))), *kwargs], set(answer["mutated"])
         self._mutated += [(name, argument) for argument in known if argument in mutated]
-        self._calls.append(Call(name, frame, result=answer["result"]))
-        return wire.copy(answer["result"])
+        self._calls.append(Call(name, sent, result=answer["result"]))
+        return deepcopy(answer["result"])
 
     def _run(self, name: str, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
@@ -103,8 +102,7 @@ class LocalStudent(Student):
         function = self._namespace.get(name)
         if function is None:
             raise StudentError("missing", _MISSING.format(name), type="Missing", hint=self._near(name))
-        args, kwargs = wire.copy([args, kwargs])
-        return call(function, args, kwargs)
+        return wire.read(call(function, *wire.copy([args, kwargs])))
 
     def _near(self, name: str) -> str | None:
         functions = [

@@ -56,6 +56,10 @@ def grade(
     if it differs, and 2 if there is nothing to repeat.
     """
     _one_thread()
+    from ..apart import COUNT_STATEMENTS
+
+    if workers in (None, 1) and scheduler is None:
+        COUNT_STATEMENTS.get_ready()  # while this process imports what it needs
     from .. import course as courses
     from ..batch import Order
     from ..course import CourseError

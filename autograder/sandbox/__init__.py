@@ -7,7 +7,6 @@ ends the process by killing it. What is promised, and how each promise is tested
 
 from __future__ import annotations
 
-import selectors
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +115,6 @@ class Sandbox:
             hello = {"confine": confine, "seed": seed, **definitions, "hidden": list(view.hidden)}
             frame = wire.encode(hello)  # before anything is started
             self._process = worker or start_worker(view, isolated=isolated)
-            self._process.channel.setblocking(False)
             if isolated and self._process.pid is not None:
                 self._group = cgroup.group(memory_mb=limits.memory_mb, processes=limits.threads, cores=limits.cores)
                 if self._group is not None:
@@ -158,17 +156,16 @@ class Sandbox:
         return {name: {"reason": what["reason"][:MAX_TEXT]} for name, what in failed.items()}
 
     def _exchange(self, encoded: bytes, seconds: float) -> Any:
-        frame, end = memoryview(encoded), self._end_time(seconds)
+        end = self._end_time(seconds)
         if self._has_something():
             raise self._end("refused", "something was written to the grader's channel between two calls")
-        while frame:
-            self._wait(selectors.EVENT_WRITE, end)
-            try:
-                frame = frame[self._process.channel.send(frame) :]
-            except BlockingIOError:
-                continue
-            except OSError:  # it has closed its side
-                raise self._died() from None
+        try:
+            self._process.channel.settimeout(self._left(end))
+            self._process.channel.sendall(encoded)
+        except TimeoutError:
+            raise self._late() from None
+        except OSError:  # it has closed its side
+            raise self._died() from None
         return self._read(end)
 
     def _read(self, end: float) -> Any:
@@ -182,11 +179,11 @@ class Sandbox:
     def _take(self, count: int, end: float) -> bytes:
         data = bytearray()
         while len(data) < count:
-            self._wait(selectors.EVENT_READ, end)
             try:
+                self._process.channel.settimeout(self._left(end))
                 part = self._process.channel.recv(min(count - len(data), 1 << 20))
-            except BlockingIOError:
-                continue
+            except TimeoutError:
+                raise self._late() from None
             except OSError:
                 part = b""
             if not part:
@@ -197,25 +194,26 @@ class Sandbox:
     def _has_something(self) -> bool:
         """Whether bytes wait that nobody has asked for; the end of the channel is none."""
         try:
+            self._process.channel.setblocking(False)
             return bool(self._process.channel.recv(1))
         except OSError:  # nothing there, or gone
             return False
 
-    def _wait(self, event: int, end: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.channel, event)
-            # A moment late is still a timeout: a worker that drips bytes must not be waited for again and again.
-            left = end - time.monotonic()
-            if left > 0 and selector.select(left):
-                return
+    def _left(self, end: float) -> float:
+        # A moment late is still a timeout: a worker that drips bytes must not be waited for again and again.
+        if (left := end - time.monotonic()) <= 0:
+            raise self._late()
+        return left
+
+    def _late(self) -> Exception:
         if not self._is_up:
             self.close()
-            raise SandboxUnavailable(
+            return SandboxUnavailable(
                 f"the sandbox did not start within {process.START_SECONDS:g} s: is this machine overloaded?"
             )
         if time.monotonic() >= self._deadline:
-            raise self._end("timeout", f"the whole submission took longer than {self._limits.total_seconds:g} s")
-        raise self._end("timeout", "")
+            return self._end("timeout", f"the whole submission took longer than {self._limits.total_seconds:g} s")
+        return self._end("timeout", "")
 
     def _end_time(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self._deadline)

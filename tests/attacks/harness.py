@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from autograder import batch
+from autograder import apart, batch
 from autograder.cli.grade import _line, _names
 from autograder.grading import grade, new_seed
 from autograder.report import Report, plain, terminal
@@ -122,6 +122,7 @@ def run(attack: ModuleType, folder: Path, pool=None, *, isolated: bool = True) -
         outcome.texts |= _texts(outcome, skipped, folder / "out")
         after = _files(folder)
         outcome.changed = sorted(name for name in files.keys() | after.keys() if files.get(name) != after.get(name))
+        apart.COUNT_STATEMENTS.close()  # the judge's own, for the next submission
         outcome.left = _left(processes)
         outcome.connections = _received(listeners)
     return outcome

@@ -10,6 +10,7 @@ import pytest
 from toy import COURSE, PLAN
 
 from autograder import submission
+from autograder.sandbox.inside import wire
 from autograder.sandbox.inside.calls import call
 from autograder.sandbox.inside.define import define
 from autograder.submission import BadSubmission
@@ -451,7 +452,7 @@ def test_lines_of_tracebacks_are_those_of_the_cell():
     read = submission.read(notebook(cell("z = 3"), cell(source)), "a.ipynb")
     plan, namespace = submission.definitions(read, ["f"]), {}
     define(namespace, plan["cells"], plan["statements"], ["f"], [])
-    where = call(namespace["f"], [], {})["error"]["where"]
+    where = wire.read(call(namespace["f"], [], {}))["error"]["where"]
     assert (where["line"], where["code"]) == (6, "1 / 0)")
 
 

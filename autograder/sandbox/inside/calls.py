@@ -11,7 +11,6 @@ import numpy as np
 from . import wire
 
 MAX_MESSAGE = 500  # characters of each text that travel
-_LONGEST_ID = 2**63 - 1
 
 
 class UnavailableName(NameError):
@@ -34,25 +33,29 @@ class Unavailable:
     __truediv__ = __rtruediv__ = __matmul__ = __neg__ = __bool__ = __lt__ = __gt__ = __array__ = __call__
 
 
-def call(function: Callable, args: list, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Run ``function`` and return ``{"result": ..., "mutated": [...]}`` or ``{"error": {...}}``.
+def call(function: Callable, args: list, kwargs: dict[str, Any], id: int = 0) -> bytes:
+    """Run ``function``; the frame of ``{"id", "result", "mutated"}`` or ``{"id", "error"}``.
 
     ``mutated`` names the arguments that the function changed in place. Generators are made from their seeds here.
     """
     if not callable(function):
-        return {"error": {"type": "NotAFunction", "message": _type_name(function), "where": {}}}
+        return failure(id, "NotAFunction", _type_name(function))
     names = [str(i) for i in range(len(args))] + list(kwargs)
     values = [v.generator() if isinstance(v, wire.Rng) else v for v in [*args, *kwargs.values()]]
     before = [v.copy() if isinstance(v, np.ndarray) else None for v in values]
     try:
         result = function(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
         mutated = [n for n, v, old in zip(names, values, before, strict=True) if old is not None and _differs(v, old)]
-        answer = wire.copy({"id": _LONGEST_ID, "result": result, "mutated": mutated})  # what fits here fits in a frame
-        return {"result": answer["result"], "mutated": mutated}
+        return wire.encode({"id": id, "result": result, "mutated": mutated})
     except KeyboardInterrupt:
         raise  # the student stops a check that takes too long
     except BaseException as error:  # SystemExit and friends are answers like any other
-        return {"error": describe(error)}
+        return wire.encode({"id": id, "error": describe(error)})
+
+
+def failure(id: int, kind: str, message: str) -> bytes:
+    """The frame for a call that cannot be made."""
+    return wire.encode({"id": id, "error": {"type": kind, "message": message, "where": {}}})
 
 
 def _differs(now: np.ndarray, old: np.ndarray) -> bool:

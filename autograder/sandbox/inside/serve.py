@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy.random  # here, so that what a submission uses first is as quick as what it uses later
 
 from . import wire
-from .calls import call
+from .calls import call, failure
 from .confine import confine
 from .define import define
 
@@ -37,12 +37,12 @@ def main(requests: BinaryIO, answers: BinaryIO) -> None:
     namespace = {"__name__": "submission", "__builtins__": __builtins__}
     _write(answers, {"failed": define(namespace, order["cells"], order["statements"], order["keep"], order["hidden"])})
     while (order := _read(requests)) is not None:
-        name, function = order["call"], namespace.get(order["call"])
-        if function is None:
-            answer: dict[str, Any] = {"error": {"type": "Missing", "message": f"{name} is not defined", "where": {}}}
+        id, name = order["id"], order["call"]
+        if (function := namespace.get(name)) is None:
+            frame = failure(id, "Missing", f"{name} is not defined")
         else:
-            answer = call(function, order["args"], order["kwargs"])
-        _write(answers, {"id": order["id"], **answer})
+            frame = call(function, order["args"], order["kwargs"], id)
+        _send(answers, frame)
 
 
 def seed_all(seed: int) -> None:
@@ -62,5 +62,9 @@ def _read(stream: BinaryIO) -> Any:
 
 
 def _write(stream: BinaryIO, value: Any) -> None:
-    stream.write(wire.encode(value))
+    _send(stream, wire.encode(value))
+
+
+def _send(stream: BinaryIO, frame: bytes) -> None:
+    stream.write(frame)
     stream.flush()

@@ -219,9 +219,13 @@ def _unpack(node: Any, arrays: dict[str, np.ndarray], depth: int) -> Any:
     return {k: _unpack(v, arrays, depth + 1) for k, v in node.items()}
 
 
-def copy(value: Any) -> Any:
-    """The value as it would arrive on the other side."""
-    frame = encode(value)
+def read(frame: bytes) -> Any:
+    """The value of a whole frame."""
     n_json, _ = lengths(frame[:HEAD_BYTES])
     end = HEAD_BYTES + n_json
     return decode(frame[HEAD_BYTES:end], frame[end:])
+
+
+def copy(value: Any) -> Any:
+    """The value as it would arrive on the other side."""
+    return read(encode(value))

@@ -46,9 +46,8 @@ class Unspeakable(Exception):
 
 
 def error(function):
-    answer = calls.call(function, [], {})["error"]
+    answer = wire.read(calls.call(function, [], {}))["error"]
     assert all(type(answer[part]) is str and len(answer[part]) <= calls.MAX_MESSAGE for part in ("type", "message"))
-    wire.copy(answer)
     return answer
 
 
@@ -68,7 +67,10 @@ def define(source, name):
 
 
 def test_what_is_no_function_is_named_by_its_real_type(ghost):
-    assert calls.call(ghost, [], {}) == {"error": {"type": "NotAFunction", "message": "Ghost", "where": {}}}
+    assert wire.read(calls.call(ghost, [], {})) == {
+        "id": 0,
+        "error": {"type": "NotAFunction", "message": "Ghost", "where": {}},
+    }
 
 
 def test_a_result_that_hides_its_class_is_an_error(ghost):
@@ -130,8 +132,7 @@ def test_a_result_that_is_accepted_fits_into_the_frame_of_the_answer(depth):
     result = 0
     for _ in range(depth):
         result = [result]
-    answer = calls.call(lambda: result, [], {})
-    wire.encode({"id": 1, **answer})
+    answer = wire.read(calls.call(lambda: result, [], {}, 2**63 - 1))
     assert ("error" in answer) == (depth == wire.MAX_DEPTH)
 
 
@@ -140,5 +141,5 @@ def test_arguments_that_changed_are_named():
         x += 1
         y.shape = (2, 2)
 
-    answer = calls.call(change, [np.zeros(2), np.zeros(4)], {"z": np.full(3, np.nan)})
-    assert answer == {"result": None, "mutated": ["0", "1"]}
+    answer = wire.read(calls.call(change, [np.zeros(2), np.zeros(4)], {"z": np.full(3, np.nan)}))
+    assert answer == {"id": 0, "result": None, "mutated": ["0", "1"]}

