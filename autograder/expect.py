@@ -16,6 +16,9 @@ import numpy as np
 from .student import Student, StudentError
 
 
+MAX_IN_LIST = 2_000_000  # numbers in lists of arrays; an array that comes as one may be larger
+
+
 class Unmet(Exception):
     """An expectation that does not hold; ``hint`` says where to look."""
 
@@ -39,6 +42,8 @@ def array(value: Any, *, name: str = "the result") -> np.ndarray:
         raise Unmet(f"{name}: None", hint="is there a return at the end of the function? print(...) only shows a value")
     if not _all_numbers(value):
         raise Unmet(f"{name} is {_short(value)}, not an array of numbers")
+    if isinstance(value, list) and (size := _size(value)) > MAX_IN_LIST:
+        raise Unmet(f"{name} is a list of {size:,} numbers; at most {MAX_IN_LIST:,} can be graded: return an array")
     try:
         result = np.asarray(value)
     except ValueError:
@@ -220,6 +225,11 @@ def _all_numbers(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_all_numbers, value))
     return isinstance(value, (bool, int, float, np.ndarray, np.generic))
+
+
+def _size(value: Any) -> int:
+    """How many numbers: NumPy goes through them one by one, and makes the largest of their types of all."""
+    return sum(map(_size, value)) if isinstance(value, list) else np.size(value)
 
 
 def _row(row: np.ndarray) -> str:

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from .cells import MAX_FILE_BYTES, SUFFIXES, BadSubmission
 from .report import line
 
 MAX_FILES = 5_000  # submissions in one zip or folder
+MAX_IN_INNER_ZIP = 100  # in one of the zips of a folder, which one student handed in
 MAX_MEMBERS = 20_000  # of a zip, submissions or not
 MAX_TABLE_BYTES = 8_000_000  # a zip's table of contents
 MAX_DEPTH = 40  # folders in folders
@@ -155,14 +157,15 @@ def _refuse_floods(sources: list[Source], depth: int) -> list[Source]:
 def _labelled(sources: list[Source]) -> list[Source]:
     """Sources with printable names, each its own: nobody's grade may stand under the name of somebody else."""
     taken: set[str] = set()
+    counts: Counter[str] = Counter()  # how often a name was met
     result = []
     for source in sources:
         name = source.name
         name = line(name if len(name) <= MAX_NAME else f"{name[: MAX_NAME // 2]}...{name[-MAX_NAME // 2 :]}")
-        base, count = PurePosixPath(name), 1
+        first, base = name, PurePosixPath(name)
         while name in taken:
-            count += 1
-            name = str(base.with_name(f"{base.stem} ({count}){base.suffix}"))
+            counts[first] += 1  # never from 1 again: a flood of names that look alike would take minutes
+            name = str(base.with_name(f"{base.stem} ({counts[first] + 1}){base.suffix}"))
         taken.add(name)
         result.append(replace(source, name=name))
     return result
@@ -173,7 +176,11 @@ def _in_folder(folder: Path, skipped: list[str]) -> list[Source]:
     for name in _plain_files(folder, skipped):
         path = folder / name
         if path.suffix.lower() == ".zip":
-            sources += _in_zip(path, name, skipped, folder)
+            inside = _in_zip(path, name, skipped, folder)
+            if len(inside) > MAX_IN_INNER_ZIP:  # each may take a minute, and others wait
+                few = f"{name} holds {len(inside):,} submissions; in a folder a zip may hold {MAX_IN_INNER_ZIP}"
+                inside = [Source(name, path, problem=f"{few}: if all are meant, grade the zip itself")]
+            sources += inside
         elif path.suffix.lower() in SUFFIXES:
             sources.append(Source(name, path, folder=folder))
         else:

@@ -190,6 +190,7 @@ class TestExpect:
             (lambda: expect.array(["a", "b"]), "a list of 2, not an array of numbers"),
             (lambda: expect.array([[1, 2], [3, "x" * 20_000] + [""] * 50_000]), "not an array of numbers"),
             (lambda: expect.array({"a": 1}), "a dict, not an array of numbers"),
+            (lambda: expect.array([np.zeros(1_000_000, np.uint8)] * 3), "at most 2,000,000 can be graded"),
             (lambda: expect.equal([True, True], [True, False]), "at index 1 it is 1, expected 0"),
             (lambda: expect.at_most(3, 2, what="loss"), "loss is 3; expected at most 2"),
             (lambda: expect.at_least(np.nan, 2), "finite"),

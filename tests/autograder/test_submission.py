@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from toy import COURSE, PLAN
 
-from autograder import submission
+from autograder import sources, submission
 from autograder.sandbox.inside import wire
 from autograder.sandbox.inside.calls import call
 from autograder.sandbox.inside.define import define
@@ -228,6 +228,30 @@ def test_files_of_equal_name_are_told_apart_by_their_paths(tmp_path):
     assert [s.name for s in submission.find(paths[:1])] == ["a.py"]
     assert [s.name for s in submission.find(paths)] == [p.as_posix() for p in paths[:2]]
     assert [s.name for s in submission.find([p.parent for p in paths])] == [p.as_posix() for p in paths[:2]]
+
+
+def zipped(path, names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x = 1")
+
+
+def test_names_that_look_alike_are_numbered_and_stay_apart(tmp_path):
+    invisible = [chr(0x200B + i) for i in range(5)]
+    zipped(tmp_path / "all.zip", [f"a{x}{y}.py" for x in invisible for y in invisible] + ["a (2).py"])
+    names = [source.name for source in submission.find([tmp_path / "all.zip"])]
+    assert len(set(names)) == len(names) == 26
+    assert all(name.isprintable() for name in names)
+
+
+@pytest.mark.parametrize("count", [sources.MAX_IN_INNER_ZIP, sources.MAX_IN_INNER_ZIP + 1])
+def test_one_student_of_a_folder_cannot_hand_in_a_flood(tmp_path, count):
+    (tmp_path / "honest.py").write_text("x = 1")
+    zipped(tmp_path / "flood.zip", [f"{i}.py" for i in range(count)])
+    found = submission.find([tmp_path])
+    assert len(found) == (count + 1 if count <= sources.MAX_IN_INNER_ZIP else 2)
+    assert found[-1].name == "honest.py"
+    assert len(submission.find([tmp_path / "flood.zip"])) == count  # an instructor who means it
 
 
 def test_an_encrypted_file_in_a_zip_says_so(tmp_path):
