@@ -38,6 +38,7 @@ class _Chooser:
         self.end = len(self.statements)
         self.own = len(groups[0])
         self.steps = 0
+        self.deleters = {name: i for i, s in enumerate(self.statements) for name in s.deletes}  # the last of each name
         self.binders: list[dict[str, list[int]]] = []  # of each group by name, statements that bind it
         self.changers: list[dict[str, list[int]]] = []  # and those that change its value in place
         stop = self.end
@@ -97,6 +98,8 @@ class _Chooser:
         is_builtin = name in _BUILTIN and name not in self.tasks
         for group, binders in enumerate(self.binders[: 1 if is_builtin else None]):
             found = binders.get(name, [])
+            if is_builtin and found and self.deleters.get(name, -1) > found[-1]:
+                return []  # `del min` gives back what a notebook had taken
             if found and found != [before]:
                 # What is no code cell may change only values that come from such cells.
                 changers = [c for g in sorted({group, 0}, reverse=True) for c in self.changers[g].get(name, [])]

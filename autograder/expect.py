@@ -15,7 +15,6 @@ import numpy as np
 
 from .student import Student, StudentError
 
-
 MAX_IN_LIST = 2_000_000  # numbers in lists of arrays; an array that comes as one may be larger
 
 

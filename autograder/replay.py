@@ -100,8 +100,8 @@ def compare(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if a["points"] != b["points"]:
             points.append(f"{id}: {number(a['points'])} points then, {number(b['points'])} now")
         texts += [f"{id}, {key}: {a[key]!r} then, {b[key]!r} now" for key in TEXTS if a[key] != b[key]]
-    if list(old) != list(new) and set(old) == set(new):
-        texts.append("the order of the checks")
+    if set(old) == set(new) and [c["id"] for c in then["checks"]] != list(new):
+        texts.append("the order or number of the checks")
     return points + texts
 
 

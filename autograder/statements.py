@@ -31,6 +31,7 @@ class Statement:
     changes: frozenset[str] = frozenset()  # values that it changes, as in `table[0] = 1`
     calls: frozenset[str] = frozenset()  # what it calls by name while it runs, decorators included
     inside: frozenset[str] = frozenset()  # what its functions bind or change when they are called
+    deletes: frozenset[str] = frozenset()
     is_import: bool = False
     is_star: bool = False  # from x import *
     is_dotted: bool = False  # import a.b: one of several that all bind `a`
@@ -59,7 +60,8 @@ def analyze(cell: Cell, node: ast.stmt, line: int, source: str) -> Statement:
     symbols = table.get_symbols()
     binds = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
     binds |= {n.target.id for n in outer if isinstance(n, ast.NamedExpr)}
-    binds -= {n.id for n in outer if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
+    deleted = {n.id for n in outer if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
+    binds -= deleted
     if isinstance(node, ast.AnnAssign) and node.value is None:
         binds = set()
     defines = {n.name for n in outer if isinstance(n, (*_Function, ast.ClassDef))} & binds
@@ -89,6 +91,7 @@ def analyze(cell: Cell, node: ast.stmt, line: int, source: str) -> Statement:
         changes=frozenset(changes - binds),
         calls=frozenset(f.id for f in called if isinstance(f, ast.Name)),
         inside=frozenset(written | (set(_changed(ast.walk(node))) & later)),
+        deletes=frozenset(deleted),
         is_call=bool(decorators) or isinstance(node, ast.Expr),
     )
 

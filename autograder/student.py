@@ -57,6 +57,7 @@ class Student:
     def __init__(self):
         self._calls: list[Call] = []
         self._mutated: list[tuple[str, str]] = []  # (function, argument)
+        self.slow: set[str] = set()  # functions that ran out of time
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -72,6 +73,8 @@ class Student:
         try:
             answer = self._run(name, args, kwargs)
         except Ended as end:
+            if end.kind == "timeout":
+                self.slow.add(name)
             self._calls.append(Call(name, sent, error=end.kind))
             raise StudentError(end.kind, _ended(name, end)) from None
         if "error" in answer:

@@ -131,7 +131,7 @@ def _site(packages: tuple[str, ...], helpers: tuple[str, ...], hidden: tuple[str
     for module in hidden:
         target = f"/site/{module.replace('.', '/')}"
         if f"/site/{module.split('.')[0]}" in places:
-            options += ["--tmpfs", target, "--remount-ro", target]
+            options += ["--ro-bind", str(INSIDE / "absent"), target]  # empty, it would be a package without names
     return options
 
 

@@ -54,6 +54,18 @@ def test_a_submission_cannot_hold_the_queue():
     assert report.score == 0 and report.seconds < 2 * PLAN.limits.total_seconds
 
 
+def test_a_loop_takes_no_time_from_what_does_not_use_it():
+    limits = dataclasses.replace(PLAN.limits, call_seconds=2, total_seconds=3)
+    course = Course("Toy", "", {PLAN.id: dataclasses.replace(PLAN, limits=limits)})
+    source = SOLUTION.replace("doubled_values = double(x)", "doubled_values = 2 * np.asarray(x)")
+    source = source.replace("return FACTOR", "while True: pass\n    return FACTOR")
+    report = grading.grade(source.encode(), "a.py", course)
+    status = {c.id.removeprefix("toy."): c.status for c in report.checks}
+    assert status["double.doubles"] == "timeout"  # of 3 seconds it takes 2
+    assert status["total.comes_close"] == "passed"
+    assert list(status) == [c.id.removeprefix("toy.") for c in grade(SOLUTION).checks]
+
+
 def test_definitions_that_end_the_process_are_reported():
     report = grade(SOLUTION.replace("FACTOR = 2", "import os\nFACTOR = os._exit(3)"))
     assert report.score == 0 and "definitions could not be run" in report.checks[0].message

@@ -99,4 +99,6 @@ def test_checks_that_came_or_went_and_their_order_are_differences():
     now["checks"] = [{"id": i, **check} for i in "bd"]
     assert compare(then, now) == ["a: a check only then", "c: a check only then", "d: a check only now"]
     now["checks"] = then["checks"][::-1]
-    assert compare(then, now) == ["the order of the checks"]
+    assert compare(then, now) == ["the order or number of the checks"]
+    now["checks"], then["checks"] = then["checks"], [{**then["checks"][0], "points": 0.0}, *then["checks"]]
+    assert compare(then, now) == ["the order or number of the checks"]  # one that was put in, before the real one

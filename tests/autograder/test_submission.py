@@ -351,6 +351,8 @@ USE = "def f():\n    return T"
         ([USE, "T.append(3)", "T = []"], [3]),
         ([USE, "T = [1]", "del T"], [1]),
         ([USE, "T = [1]", "T.append(f())"], [1]),
+        (["min = 3", "def f(): return min(4, 5)", "del min"], 4),
+        (["min = 3", "del min", "min = 6", "def f(): return min"], 6),
         ([USE, "T = []", "def add(g):\n    T.append(g.__name__)\n    return g", "@add\ndef g(): pass"], ["g"]),
         ([USE, "def setup():\n    global T\n    T = 3", "setup()"], 3),
         ([USE, "T = [make(i) for i in range(2)]", "def make(i):\n    return i + K", "K = 1"], [1, 2]),

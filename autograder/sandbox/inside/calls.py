@@ -31,6 +31,7 @@ class Unavailable:
 
     __getitem__ = __iter__ = __len__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __call__
     __truediv__ = __rtruediv__ = __matmul__ = __neg__ = __bool__ = __lt__ = __gt__ = __array__ = __call__
+    __floordiv__ = __mod__ = __pow__ = __contains__ = __index__ = __int__ = __float__ = __enter__ = __call__
 
 
 def call(function: Callable, args: list, kwargs: dict[str, Any], id: int = 0) -> bytes:

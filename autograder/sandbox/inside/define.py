@@ -8,6 +8,7 @@ import linecache
 from typing import Any
 
 from .calls import Unavailable, describe
+from .quiet import stand_in
 
 _FLAGS = __future__.annotations.compiler_flag  # annotations are not evaluated: a name in one may be missing here
 
@@ -41,12 +42,28 @@ def define(
         except BaseException as error:
             what = describe(error)
             reason = _reason(tree.body[0], what, hidden)
+            quiet = _stand_ins(tree.body[0])
+            namespace.update(quiet)
             for name in statement["names"]:
-                if name not in functions:
+                if name not in functions and name not in quiet:
                     namespace[name] = Unavailable(reason)
                     failed[name] = {"reason": reason, **what}
         namespace.update({n: f for n, f in functions.items() if not callable(namespace.get(n))})
     return failed
+
+
+def _stand_ins(node: ast.stmt) -> dict[str, Any]:
+    """For an import of what only shows something, the names with what takes their place."""
+    module = node.module or "" if isinstance(node, ast.ImportFrom) else None
+    found = {}
+    for one in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+        if module is None:
+            value = stand_in(one.name, None)
+        else:
+            value = stand_in(f"{module}.{one.name}", None) or stand_in(module, one.name)
+        if value is not None:
+            found[one.asname or one.name.split(".")[0]] = value
+    return found
 
 
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

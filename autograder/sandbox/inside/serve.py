@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy.random  # here, so that what a submission uses first is as quick as what it uses later
@@ -13,6 +14,7 @@ from . import wire
 from .calls import call, failure
 from .confine import confine
 from .define import define
+from .quiet import Quiet
 
 
 def streams(channel: int) -> tuple[BinaryIO, BinaryIO]:
@@ -34,7 +36,10 @@ def main(requests: BinaryIO, answers: BinaryIO) -> None:
     _write(answers, {"ready": True})
     os.dup2(1, 2)  # complaints of our own part came before
     seed_all(order["seed"])
-    namespace = {"__name__": "submission", "__builtins__": __builtins__}
+    # As in Jupyter, where the notebook is the main module: dataclasses and pickle look for it.
+    module = sys.modules["__main__"] = ModuleType("__main__")
+    namespace = module.__dict__
+    namespace |= {"__builtins__": __builtins__, "display": Quiet()}
     _write(answers, {"failed": define(namespace, order["cells"], order["statements"], order["keep"], order["hidden"])})
     while (order := _read(requests)) is not None:
         id, name = order["id"], order["call"]

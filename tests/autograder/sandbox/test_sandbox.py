@@ -133,6 +133,52 @@ def test_a_hidden_module_is_explained_kindly():
     assert "left out on purpose" in error["message"] and "write that part yourself" in error["message"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import scipy.cluster",
+        "from scipy import cluster",
+        "import importlib; importlib.import_module('scipy.cluster.vq')",
+        "__import__('scipy.cluster')",
+    ],
+)
+def test_a_hidden_module_says_so_whichever_way_it_is_imported(line):
+    error = run(line)
+    assert error["type"] in ("ModuleNotFoundError", "ImportError") and "left out on purpose" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    a: list[int]\ndef f():\n    return P([1]).a",
+        "import pickle\nclass P:\n    a = [1]\ndef f():\n    return pickle.loads(pickle.dumps(P())).a",
+        "if __name__ == '__main__':\n    A = [1]\ndef f():\n    return A",
+    ],
+)
+def test_the_notebook_is_the_main_module_as_in_jupyter(source):
+    with start(source) as sandbox:
+        assert sandbox.call("f", [], {})["result"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ("from tqdm import tqdm", "return [i for i in tqdm(range(2))]"),
+        ("from tqdm.auto import tqdm, trange", "return [i for i in trange(0, 2, desc='x')]"),
+        ("import tqdm", "with tqdm.tqdm([0, 1]) as bar:\n        bar.set_description('x')\n        return list(bar)"),
+        ("from IPython.display import display", "display('x')\n    return [0, 1]"),
+        ("x = 1", "display(x)\n    return [0, x]"),
+        (
+            "import matplotlib.pyplot as plt",
+            "fig, axes = plt.subplots(1, 2)\n    axes[0].imshow([[x]])\n    plt.show()\n    return [0, 1]",
+        ),
+    ],
+)
+def test_what_only_shows_something_does_nothing(line, body):
+    with start(f"x = 1\n{line}\ndef f():\n    {body}") as sandbox:
+        assert sandbox.call("f", [], {})["result"] == [0, 1]
+
+
 def test_the_helpers_of_a_lesson_can_be_imported_and_no_others():
     view = View(packages=(), helpers=("features",))
     assert run("from unseg_helpers import features; return 1", view=view) == 1
