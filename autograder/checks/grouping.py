@@ -512,14 +512,17 @@ def size_of_each_cluster(student, rng):
 
 @lesson.check("best_match_table", points=2, uses=("iou_matrix",))
 def both_readings(student, rng):
-    """Maximum and mean over the clusters, for one segment and for one cluster."""
+    """Maximum and mean over the clusters, for many clusters and for one."""
     hint = "iou.max() and iou.mean() are the two readings of the paper"
-    for shape in [(1, 5), (5, 1)]:
-        table = counts(rng, *shape)
-        while shape == (5, 1) and not no_ties(table):
-            table = counts(rng, *shape)
+    # Many first: with a single segment or cluster the IoU is a mere share of the pixels.
+    (many,) = telling(rng, "best_match_table", true_best, lambda rng: (counts(rng, 3, 5),), also=no_ties)
+    one = counts(rng, 5, 1)
+    while not no_ties(one):
+        one = counts(rng, 5, 1)
+    for table in (many, one):
+        n_true, n_pred = table.shape
         _, _, iou = expect.items(student.best_match_table(table), 3, hint="return size, segment, iou")
-        expect.shape(iou, (shape[1],), name=f"iou for {shape[0]} segments and {shape[1]} clusters", hint=hint)
+        expect.shape(iou, (n_pred,), name=f"iou for {n_true} segments and {n_pred} clusters", hint=hint)
         expected = true_best(table)[2]
         for what, got in [("max", np.max(iou)), ("mean", np.mean(iou))]:
             number(got, getattr(expected, what)(), name=f"iou.{what}()", hint=hint)
@@ -879,27 +882,30 @@ def within_the_radius(student, rng, show):
 @lesson.check("boundary_f", points=4)
 def images_without_boundaries(student, rng):
     """1 when neither image has a boundary, 0 when only one has."""
+    radius = int(rng.integers(3, 8))
     edges, none = true_boundary_map(blocks(rng, (12, 16), 3)), np.zeros((12, 16), dtype=bool)
     # Far apart: precision and recall are both 0, and so is F.
-    left, right = np.zeros((2, 12, 16), dtype=bool)
-    left[:, 1], right[:, 13] = True, True
-    # Two lines each, a pair side by side and a pair far apart: precision, recall and F are the same share. Most
-    # mistakes get that right, and no one who does not look at the boundaries.
-    beside, apart = rng.integers(5, 60, size=2)
-    true_lines, pred_lines = np.zeros((2, 20, 60), dtype=bool)
-    true_lines[2, :beside], pred_lines[3, :beside] = True, True
-    true_lines[9, :apart], pred_lines[16, :apart] = True, True
+    left, right = np.zeros((2, 12, 20 + radius), dtype=bool)
+    left[:, 1], right[:, -3] = True, True
+    # Lines in pairs, side by side within the radius or just not: precision, recall and F are the same share. Most
+    # mistakes get that right, and no one who does not look at the boundaries, and at the radius.
+    lengths = rng.integers(5, 60, size=3)
+    true_lines, pred_lines = np.zeros((2, 75, 60), dtype=bool)
+    for i, (length, gap) in enumerate(zip(lengths, (2, radius - 1, radius + 1), strict=True)):
+        true_lines[25 * i + 8, :length], pred_lines[25 * i + 8 + gap, :length] = True, True
+    turned = int(rng.integers(4))
+    true_lines, pred_lines = (np.rot90(lines, turned).copy() for lines in (true_lines, pred_lines))
     first = "treat it first: if not true_edges.any() or not pred_edges.any(): ..."
     cases = [
         (edges, none, 0.0, "F without a predicted boundary", first),
         (none, edges, 0.0, "F without a true boundary", first),
         (none, none, 1.0, "F without any boundary", first),
         (left, right, 0.0, "F of boundaries far from each other", "precision + recall is 0: do not divide by it"),
-        (true_lines, pred_lines, beside / (beside + apart), "F of lines of which some lie side by side", first),
+        (true_lines, pred_lines, lengths[:2].sum() / lengths.sum(), "F of lines of which some lie side by side", first),
     ]
     for i in rng.permutation(len(cases)):
         true_edges, pred_edges, expected, what, hint = cases[i]
-        number(student.boundary_f(true_edges, pred_edges, 2), expected, name=what, hint=hint)
+        number(student.boundary_f(true_edges, pred_edges, radius), expected, name=what, hint=hint)
 
 
 @lesson.mistake(
@@ -990,45 +996,76 @@ def nothing_by_nothing(true_edges, pred_edges, radius):
 # --- rank ------------------------------------------------------------------------------------------------------------
 
 
-def gallery(rng):
-    """A scene: its image, three annotators who look ever closer (foreground, objects, parts), six segmentations."""
+def gallery(rng, n):
+    """A scene: its image, three annotators who look ever closer (foreground, objects, parts), n segmentations.
+
+    These are n of twelve, so that their order differs from seed to seed. A guess that needs no truth (`blind_orders`)
+    hits it in 1 of 7 galleries at best; such galleries are not asked about. The best mix of two guesses hits 1 of 14
+    others.
+    """
     scene = datasets.scene(int(rng.integers(2**31)), size=(72, 108), n_objects=int(rng.integers(3, 6)))
     truths = np.stack([scene.foreground, scene.instances, scene.parts]).astype(np.int64)  # (3, h, w)
     h, w = scene.foreground.shape
     rows, cols = np.indices((h, w))
     gray = scene.image.mean(axis=2)
-    grid = rows * 3 // h * 4 + cols * 4 // w
-    moved = scene.instances[np.clip(rows + 3, 0, h - 1), np.clip(cols - 2, 0, w - 1)]
+
+    def grid():
+        n_rows, n_cols = rng.integers([1, 2], [4, 6])
+        return rows * n_rows // h * n_cols + cols * n_cols // w
+
+    def moved():
+        # Which of them lies where the truth is, is not to be seen without the truth.
+        angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(1, 30)
+        y, x = rows + round(reach * np.sin(angle)), cols + round(reach * np.cos(angle))
+        return truths[rng.integers(3)][np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)]
+
+    def merged(labels):
+        """Some labels become one, at random."""
+        return rng.integers(labels.max() + 1, size=labels.max() + 1)[labels]
+
     candidates = [
         np.zeros((h, w), dtype=int),  # one segment
-        grid,
-        gray // 50,
-        gray // 50 * 100 + grid,
-        moved,
-        moved * 100 + grid,
+        blocks(rng, (h, w), int(rng.integers(2, 9))),
+        grid(),
+        (gray // rng.uniform(30, 110)).astype(int),
+        (gray // rng.uniform(60, 110)).astype(int) * 100 + grid(),
+        *(moved() for _ in range(3)),
+        *(merged(moved()) for _ in range(2)),
+        *(moved() * 100 + grid() for _ in range(2)),
     ]
-    compact = [np.unique(c, return_inverse=True)[1].reshape(h, w) for c in candidates]
-    order = rng.permutation(len(candidates))
-    return scene.image, truths, np.stack([rng.permutation(compact[i].max() + 1)[compact[i]] for i in order])
+    compact = [np.unique(candidates[i], return_inverse=True)[1].reshape(h, w) for i in rng.permutation(12)[:n]]
+    return scene.image, truths, np.stack([rng.permutation(one.max() + 1)[one] for one in compact])
 
 
-def telling_gallery(rng):
+def blind_orders(candidates):
+    """Guesses at the order that need no truth: few segments, short boundaries, one large segment, what others say."""
+    sizes = [np.bincount(one.ravel()) for one in candidates]
+    edges = [np.count_nonzero(true_boundary_map(one)) for one in candidates]
+    alike = ranked(candidates, candidates)[0]
+    guesses = np.array([[len(n) for n in sizes], edges, [-n.max() for n in sizes], [entropy(n) for n in sizes], -alike])
+    return np.argsort(guesses, axis=1, kind="stable").tolist()
+
+
+def telling_gallery(rng, annotators=3, n=6):
     image = None
 
     def draw(rng):
         nonlocal image
-        image, truths, candidates = gallery(rng)
-        return truths, candidates
+        image, truths, candidates = gallery(rng, n)
+        return truths[np.sort(rng.permutation(3)[:annotators])], candidates
 
-    clear = lambda truths, candidates: np.diff(np.sort(ranked(truths, candidates)[0])).min() > 0.005  # noqa: E731
-    truths, candidates = telling(rng, "rank", ranked, draw, also=clear)
+    def also(truths, candidates):
+        scores, order = ranked(truths, candidates)
+        return np.diff(np.sort(scores)).min() > 0.005 and order.tolist() not in blind_orders(candidates)
+
+    truths, candidates = telling(rng, "rank", ranked, draw, also=also)
     return image, truths, candidates
 
 
 @lesson.check("rank", points=7, uses=("confusion", "covering", "iou_matrix"))
 def mean_over_annotators(student, rng):
     """Covering of each candidate, averaged over the annotators."""
-    _, truths, candidates = telling_gallery(rng)
+    _, truths, candidates = telling_gallery(rng, annotators=2, n=int(rng.integers(5, 8)))  # not always 3 and 6
     scores, _ = expect.items(student.rank(truths, candidates), 2, hint="return scores, order")
     hint = "for each candidate the mean of covering(confusion(truth, candidate)) over all truths"
     expect.shape(scores, (len(candidates),), name="scores", hint=hint)

@@ -194,3 +194,73 @@ def test_sizes_that_overflow_have_the_hint_on_bytes():
     found = {r.id.rsplit(".", 1)[1]: r for r in results({**RIGHT, "confusion": confusion}, 1, "confusion")}
     assert [name for name, r in found.items() if r.status != "passed"] == ["labels_of_one_byte"]
     assert "cannot reshape" in found["labels_of_one_byte"].message and "uint8 ends" in found["labels_of_one_byte"].hint
+
+
+# --- Functions that do something else, written for the checks (found by a red team) ---
+
+
+def blind(key):
+    def rank(truths, candidates):
+        return np.zeros(len(candidates)), np.argsort([key(c, candidates) for c in candidates], kind="stable")
+
+    return rank
+
+
+def edges(labels):
+    return np.count_nonzero(labels[:, 1:] != labels[:, :-1])
+
+
+def by_heart(truths, candidates):
+    """Tells six kinds of candidates by the number of segments and the edges, in an order that was once always right."""
+    n, rough = candidates.reshape(len(candidates), -1).max(axis=1), np.array([edges(c) for c in candidates])
+    s = np.argsort(n, kind="stable")
+    moved, gray = s[1:3] if rough[s[1]] < rough[s[2]] else s[2:0:-1]
+    return np.zeros(6), np.array([moved, s[0], gray, s[4], s[3], s[5]])
+
+
+BLIND = {
+    "by heart": by_heart,
+    "few segments": blind(lambda c, all: c.max()),
+    "one large segment": blind(lambda c, all: -np.bincount(c.ravel()).max()),
+    "even segments last": blind(lambda c, all: checks.entropy(np.bincount(c.ravel()))),
+    "like the others": blind(lambda c, all: -checks.ranked(all, c[None])[0][0]),
+    "few edges": blind(lambda c, all: np.count_nonzero(checks.true_boundary_map(c))),
+}
+
+
+@pytest.mark.parametrize("rank", BLIND.values(), ids=BLIND)
+def test_no_order_is_right_without_a_look_at_the_truths(rank):
+    assert sum(lost("rank", rank, seed)[0].get("best_first", 0) < 5 for seed in range(8)) <= 1
+
+
+def test_orders_of_candidates_differ():
+    kinds = set()
+    for seed in range(10):
+        _, truths, candidates = checks.telling_gallery(np.random.default_rng(seed))
+        segments = candidates.reshape(6, -1).max(axis=1)
+        kinds.add(tuple(np.argsort(np.argsort(segments, kind="stable"))[checks.ranked(truths, candidates)[1]]))
+    assert len(kinds) > 7
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2, None], ids=["none", "one", "two", "one step up and down"])
+def test_boundaries_without_the_radius_lose_the_lines(reach):
+    def boundary_f(true_edges, pred_edges, radius):
+        if reach is not None:
+            return checks.true_boundary_f(true_edges, pred_edges, reach)
+        if not true_edges.any() or not pred_edges.any():
+            return float(true_edges.any() == pred_edges.any())
+        grown = [e | np.roll(e, 1, axis=0) | np.roll(e, -1, axis=0) for e in (true_edges, pred_edges)]
+        return checks.harmonic(grown[0][pred_edges].mean(), grown[1][true_edges].mean())
+
+    kept = [lost("boundary_f", boundary_f, seed)[0].get("images_without_boundaries", 0) < 4 for seed in range(10)]
+    assert sum(kept) == 0 or reach == 2 and sum(kept) < 6  # 2 is right where the radius happens to be 3
+
+
+def test_shares_of_pixels_are_no_iou(seed):
+    points, _ = lost("best_match_table", lambda t: (t.sum(axis=0), None, t.max(axis=0) / t.sum()), seed)
+    assert points["both_readings"] == 2
+
+
+def test_a_fixed_number_of_annotators_loses_the_mean(seed):
+    points, _ = lost("rank", lambda t, c: checks.ranked(t, c, reduce=lambda scores: np.sum(scores) / 3), seed)
+    assert points == {"mean_over_annotators": 7}

@@ -375,26 +375,30 @@ def test_truth_by_hand():
     assert checks.chord_choice(np.array([100.0, 50, 20, 15, 12, 10]), np.arange(1, 7)) == 3
 
 
-@pytest.mark.parametrize(("share", "by_distance", "by_fourth_power"), [(0.12, 0.02, 0.83), (0.88, 0.13, 0.999)])
-def test_far_points_of_the_ring_carry_the_promised_mass(share, by_distance, by_fourth_power, seed):
-    """The shares that the comment of `drawn_by_squared_distance` promises."""
-    x, far = checks.ring(np.random.default_rng(seed), share)
-    start = 0 if far else 1
-    square = checks.sq_dist(x[start : start + 1], x)[0]
-    shares = {power: (square ** (power / 2))[far] / (square ** (power / 2)).sum() for power in (1, 2, 4)}
-    assert shares[2] == pytest.approx(share, abs=0.03)
-    assert shares[1] == pytest.approx(by_distance, abs=0.02)
-    assert shares[4] == pytest.approx(by_fourth_power, abs=0.08)
+def test_shares_of_right_seeds_are_uniform_and_those_of_a_mistake_are_not(seed):
+    """What the comment of `drawn_by_squared_distance` promises."""
+
+    def mean_share(draw):
+        rng = np.random.default_rng(seed)
+        x = [checks.galaxy(rng) for _ in range(20)]
+        rows = [checks.rows_of(draw(points, 24, rng), points, once=False) for points in x]
+        return np.mean([checks.shares(points, r, rng) for points, r in zip(x, rows, strict=True)])
+
+    assert mean_share(checks.seeded) == pytest.approx(0.5, abs=0.08)  # standard deviation 0.013
+    assert mean_share(checks.by_distance) < 0.4
+    assert mean_share(checks.by_fourth_power) > 0.6
 
 
 def counting(draw):
-    """Seeds by a rule that sees the number of the call, the points and the rng, but computes no probabilities."""
+    """Seeds by a rule that sees the number of the draw, the points and the rng, but computes no probabilities."""
     calls = iter(range(10_000))
 
     def plus_plus(x, k, rng):
         rows = rng.choice(len(x), size=k, replace=False)
-        if k > 1 and draw(next(calls), rng):
-            rows[1] = np.abs(x - np.median(x, axis=0)).sum(axis=1).argmax()
+        farthest = np.argsort(-np.abs(x - np.median(x, axis=0)).sum(axis=1))
+        for i in range(1, k):
+            if draw(next(calls), rng):
+                rows[i] = next(row for row in farthest if row not in rows)
         return x[rows]
 
     return plus_plus
@@ -425,3 +429,126 @@ def test_indices_instead_of_seeds_are_named_by_every_check():
 
     hints = [r.hint for r in results("plus_plus", indices, 3)]
     assert len(hints) == 4 and set(hints) == {"return the rows of x, not their indices"}
+
+
+# --- Functions that do something else, written for the checks (found by a red team) ---
+
+
+def distinct_rows(x, k, rng):
+    """Random different points, and the one far point second if there is one."""
+    u = np.unique(np.round(x, 2), axis=0, return_index=True)[1]
+    pick = rng.permutation(u)[:k] if len(u) >= k else rng.permutation(len(x))[:k]
+    away = np.abs(x - np.median(x, axis=0)).max(axis=1)
+    if away.max() > 25 * np.median(away) and away.argmax() not in pick and k > 1:
+        pick[1] = away.argmax()
+    return x[pick]
+
+
+def far_from_the_middle(x, k, rng):
+    """Drawn by the squared distance to the mean of all points, which needs no seed so far."""
+    square = ((x - x.mean(axis=0)) ** 2).sum(axis=1)
+    return x[rng.choice(len(x), size=k, replace=False, p=square / square.sum())]
+
+
+@pytest.mark.parametrize("draw", [distinct_rows, far_from_the_middle])
+def test_seeds_without_distances_to_seeds_earn_only_the_form(draw):
+    for seed in range(5):
+        found = lost("plus_plus", draw, seed)
+        assert found["drawn_by_squared_distance"] == 4
+        assert found.get("never_where_a_seed_is") == 4 or draw is distinct_rows
+
+
+def exact_rows(x, k, rng):
+    return rng.permutation(np.unique(x, axis=0))[:k]
+
+
+def test_different_rows_do_not_find_all_places():
+    for seed in range(5):
+        assert lost("plus_plus", exact_rows, seed) == {"never_where_a_seed_is": 4, "drawn_by_squared_distance": 4}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("measure", ["slope", "drop", "inertia", "left"])
+def test_no_fixed_threshold_finds_the_elbows(measure, share):
+    def elbow(inertias, ks):
+        drops = inertias[:-1] - inertias[1:]
+        slopes = drops / np.diff(ks)
+        if measure == "left":
+            return ks[np.argmax(inertias <= share * inertias[0])]
+        reached = {"slope": slopes / slopes[0], "drop": drops / drops.sum(), "inertia": drops / inertias[:-1]}[measure]
+        return ks[np.flatnonzero(reached >= share)[-1] + 1] if (reached >= share).any() else ks[0]
+
+    for seed in range(5):
+        assert set(lost("elbow", elbow, seed)) == {"farthest_from_the_chord", "uneven_steps"}
+
+
+@pytest.mark.parametrize("rule", checks.ELBOW_RIVALS)
+def test_no_rival_finds_an_elbow(rule):
+    for seed in range(5):
+        assert set(lost("elbow", rule, seed)) == {"farthest_from_the_chord", "uneven_steps"}
+
+
+def invented(x, centers, max_iter=100):
+    labels, centers, history = checks.lloyd(x, centers, max_iter)
+    return labels, centers, np.linspace(history[0], history[-1], len(history))
+
+
+def motionless(x, centers, max_iter=100):
+    labels = checks.nearest(x, centers)
+    return labels, centers, [checks.total(x, centers, labels)] * len(checks.lloyd(x, centers)[2])
+
+
+def halved(x, centers, max_iter=100):
+    """The last number of the history is right, and the one before it is not."""
+    labels, centers, history = checks.lloyd(x, centers, max_iter)
+    return labels, centers, [*history[:-3], history[-4] - 1e-3 * history[0], *history[-2:]]
+
+
+@pytest.mark.parametrize("kmeans", [invented, motionless, halved])
+def test_an_invented_history_earns_nothing(kmeans):
+    for seed in range(5):
+        assert lost("kmeans", kmeans, seed)["history_falls"] == 4
+
+
+def single_precision(x, centers, max_iter=100):
+    """All in float32, and the inertia of the start twice in the history."""
+    x, centers = np.float32(x), np.float32(centers)
+    square = lambda: ((x[:, None] - centers) ** 2).sum(axis=2)  # noqa: E731
+    labels = square().argmin(axis=1)
+    history = [square().min(axis=1).sum()] * 2
+    for _ in range(max_iter):
+        centers = checks.moved(x, labels, len(centers)).astype(np.float32)
+        old, labels = labels, square().argmin(axis=1)
+        history.append(square().min(axis=1).sum())
+        if (old == labels).all():
+            break
+    return labels, centers, history
+
+
+def test_a_history_in_float32_with_one_entry_more_is_right():
+    for seed in range(30):
+        assert lost("kmeans", single_precision, seed) == {}
+
+
+def test_places_by_heart_are_no_clusters():
+    def by_heart(x, centers, max_iter=100):
+        labels = np.where(x[:, 1] > 3.5, 2, (x[:, 0] > 4) * 1)
+        return labels, checks.means(x, labels, len(centers)), None
+
+    for seed in range(10):
+        assert lost("kmeans", by_heart, seed)["no_cluster_is_lost"] == 3
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_a_fixed_number_of_segments_costs_points(k):
+    always = lambda image, _, rng: RIGHT["segment"](image, k, rng)  # noqa: E731
+    for seed in range(2):
+        found = lost("segment", always, seed)
+        assert found["clear_cut"] == 2 and found["collages"] > 1.5 or k == 3
+        assert "clear_cut" in found
+
+
+def test_always_four_segments_have_a_name():
+    for seed in range(2):
+        found = results("segment", checks.always_four, seed)
+        assert [r.mistake for r in found if r.status != "passed"] == ["k is not used: there are always 4 segments"] * 2
