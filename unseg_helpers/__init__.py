@@ -6,7 +6,18 @@ no torch.
 
 from importlib import import_module
 
-__all__ = ["datasets", "features", "kmeans", "metrics", "plots", "plots_interactive"]
+__all__ = [
+    "datasets",
+    "ensembles",
+    "features",
+    "gmm",
+    "kmeans",
+    "metrics",
+    "plots",
+    "plots_interactive",
+    "plots_interactive_mixtures",
+    "plots_mixtures",
+]
 
 
 def __getattr__(name: str):

@@ -20,6 +20,7 @@ def bench(ctx: click.Context, target: Path | None) -> None:
             raise click.UsageError("give --json after the subcommand")
         return
     ctx.invoke(kmeans, target=target / "kmeans.json" if target else None)
+    ctx.invoke(gmm, target=target / "gmm.json" if target else None)
     ctx.invoke(metrics, target=target / "metrics.json" if target else None)
     ctx.invoke(grading, target=target / "grading.json" if target else None)
     ctx.invoke(wire, target=target / "wire.json" if target else None)
@@ -54,6 +55,33 @@ def kmeans(
         raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(kmeans_speed.CASES)}")
     result = kmeans_speed.run(
         names=names or tuple(kmeans_speed.CASES),
+        seed=seed,
+        rounds=rounds,
+        memory=memory,
+        echo=lambda text: click.echo(text, err=str(target) == "-"),
+    )
+    _write(result, target)
+
+
+@bench.command()
+@click.option("--case", "names", multiple=True, help="Only this case; may be given several times.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each; the fastest counts."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For the first mixture.")
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Peak memory, each in a fresh process.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def gmm(
+    names: tuple[str, ...] = (), rounds: int = 5, seed: int = 0, memory: bool = True, target: Path | None = None
+) -> None:
+    """Gaussian mixtures against scikit-learn: time, likelihood, memory."""
+    from benchmarks import gmm_speed
+
+    unknown = set(names) - set(gmm_speed.CASES)
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(gmm_speed.CASES)}")
+    result = gmm_speed.run(
+        names=names or tuple(gmm_speed.CASES),
         seed=seed,
         rounds=rounds,
         memory=memory,
