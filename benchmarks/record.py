@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ def environment(packages: Iterable[str] = ("unseg", "numpy", "scipy", "scikit-le
 
 def write_json(record: dict, target: str | Path) -> None:
     """Write a record to a file, whole or not at all; ``-`` is standard output."""
-    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    text = _ROWS.sub(_on_one_line, json.dumps(record, indent=1, allow_nan=False)) + "\n"
     if str(target) == "-":
         sys.stdout.write(text)
         return
@@ -51,6 +52,14 @@ def write_json(record: dict, target: str | Path) -> None:
     partial = target.with_name(target.name + ".part")
     partial.write_text(text, encoding="utf-8")
     partial.replace(target)
+
+
+_ROWS = re.compile(r"\[\s+([^][{}\"]*?)\s+\]")  # lists of numbers
+
+
+def _on_one_line(found: re.Match) -> str:
+    """One number a line would make a file of scores long, and no easier to read."""
+    return "[" + re.sub(r",\s+", ", ", found[1]) + "]"
 
 
 def _version(name: str) -> str | None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
+
+from benchmarks import quality as benchmark
+from unseg_helpers.datasets.packs import BSDS300_TEST
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -72,6 +78,262 @@ def quality(*names: str) -> Table:
     first = records[0]
     note = f"Mean over annotators and {first['n_images']} images of {first['dataset']}. {_provenance(*records)}"
     return Table(["", *SCORES.values()], body, note)
+
+
+# ---- all images of BSDS300, of which the others are parts -----------------------------------------------------------
+
+IMAGES = {  # name -> ids; None: all 300
+    "all": None,
+    "test": BSDS300_TEST,
+    "goals": benchmark.GOALS_30,
+    "five": benchmark.PAPER_FIVE,
+}
+ABOUT = {"all": "images", "test": "test images", "goals": "of the test images", "five": "images of the paper"}
+COMPLETE = {"all": "all 300 images", "test": "the 100 test images", "goals": "30 of the test images"}
+
+
+def measured(method: str, images: str | Sequence[str] = "all") -> tuple[dict, dict[str, benchmark.Columns]]:
+    """The record of a method on BSDS300, and the scores of each segmenter on some of its images.
+
+    An image has the same scores in every run, whatever else is measured: so one run on all images holds every part.
+    `images` is a name of IMAGES or ids; those that the run did not reach are left out.
+
+    Raises
+    ------
+    ValueError
+        If the run reached none of them.
+    """
+    record = read(f"quality-bsds300-all-{method}")
+    names = record["images"].split()
+    wanted = (IMAGES[images] if isinstance(images, str) else images) or names
+    chosen = [names.index(name) for name in wanted if name in names]
+    if not chosen:
+        raise ValueError(f"none of the images {images!r} is in the results of {method}: measure it again")
+    return record, {
+        who: {metric: [rows[i] for i in chosen] for metric, rows in columns.items()}
+        for who, columns in record["per_image"].items()
+    }
+
+
+def paired(first: str, second: str, images: str = "all") -> tuple[benchmark.Columns, benchmark.Columns]:
+    """Our scores of two methods on the same images."""
+    both = [read(f"quality-bsds300-all-{name}")["images"].split() for name in (first, second)]
+    common = [name for name in IMAGES[images] or both[0] if name in both[0] and name in both[1]]
+    return tuple(measured(name, common)[1]["unseg"] for name in (first, second))
+
+
+def _about(images: str, n: int) -> str:
+    """Which images, in words."""
+    whole = {"all": 300, "test": 100, "goals": 30}.get(images)
+    return f"{COMPLETE[images] if n == whole else f'{n} {ABOUT[images]}'} of BSDS300"
+
+
+def _count(columns: benchmark.Columns) -> int:
+    return len(columns["covering"])
+
+
+PENDING = "not measured yet"
+
+
+def methods(*names: str, images: str = "all", peers: bool = False, pending: Sequence[str] = ()) -> Table:
+    """Mean and standard error of each metric, one row for each method, if wanted each peer, and what is to come."""
+    body, records, n = [], [], 300
+    for name in names:
+        record, columns = measured(name, images)
+        records.append(record)
+        n = min(n, *map(_count, columns.values()))
+        for who, scores in list(columns.items())[: None if peers else 1]:
+            means = benchmark.means(scores)
+            cells = [benchmark.plus_minus(means[s]["mean_annotator"], means[s]["standard_error"]) for s in SCORES]
+            body.append([name if who in ("unseg", "people") else f"{name}, {who}", *cells])
+    body += [[name, PENDING, *[""] * (len(SCORES) - 1)] for name in pending]
+    note = f"Mean over annotators, then over {_about(images, n)}; behind ± its standard error over images."
+    return Table(["", *SCORES.values()], body, f"{note} {_runs(records)}")
+
+
+def against_peers(*names: str, images: str = "all") -> Table:
+    """How much better ours is than each peer on the same images; a star where it is behind by more than an error."""
+    body, records, behind, n = [], [], 0, 300
+    for name in names:
+        record, columns = measured(name, images)
+        records.append(record)
+        n = min(n, *map(_count, columns.values()))
+        ours, *others = columns
+        for peer in others:
+            found = benchmark.gains(columns[ours], columns[peer])
+            behind += sum(is_behind(found[s]) for s in SCORES)
+            body.append([f"{name} over {peer}", *(_gain(found[s]) for s in SCORES)])
+    note = (
+        f"Mean over {_about(images, n)} of ours minus theirs, each image with itself; positive is better, for "
+        f"VI too. A star marks where ours is behind by more than one standard error: {behind} of "
+        f"{len(body) * len(SCORES)}."
+    )
+    return Table(["", *SCORES.values()], body, f"{note} {_runs(records)}")
+
+
+def effects(*pairs: tuple[str, str, str], images: str = "all") -> Table:
+    """What a change does: (words, method before, method after), image by image."""
+    body, records, n = [], [], 300
+    for words, before, after in pairs:
+        old, new = paired(before, after, images)
+        records += [measured(before)[0], measured(after)[0]]
+        n = min(n, _count(old))
+        found = benchmark.gains(new, old)
+        body.append([words, *(_gain(found[s]) for s in SCORES)])
+    note = (
+        f"Mean over {_about(images, n)} of after minus before, each image with itself; positive is better, for "
+        "VI too. A star marks what is worse by more than one standard error."
+    )
+    return Table(["", *SCORES.values()], body, f"{note} {_runs(records)}")
+
+
+def goals(*names: str) -> Table:
+    """The course's goals on the 30 images they refer to, and whether they are reached."""
+    body, records, n = [], [], 30
+    for name in names:
+        record, columns = measured(name, "goals")
+        records.append(record)
+        n = min(n, _count(columns["unseg"]))
+        means = benchmark.means(columns["unseg"])
+        for kind, wanted in benchmark.METHODS[name].goals["bsds300"].items():
+            for metric, value in wanted.items():
+                got = means[metric]
+                reached = "yes" if got["mean_annotator"] >= value else "no"
+                cell = benchmark.plus_minus(got["mean_annotator"], got["standard_error"])
+                body.append([name, kind, SCORES[metric], f"{value:.2f}", cell, reached])
+    note = f"Mean over annotators and {_about('goals', n)}. {_runs(records)}"
+    return Table(["", "goal", "score", "at least", "measured", "reached"], body, note)
+
+
+# ---- beside the published numbers ----------------------------------------------------------------------------------
+
+PAPER_ROWS = {  # row of the paper -> the method of ours that comes nearest to its description
+    "GMM": "gmm-paper",
+    "KMEANS": "kmeans-paper",
+    "GMM+KMEANS": "gmm+kmeans-paper",
+}
+
+
+def published() -> dict:
+    """What the scene-segmentation paper claims: "images" -> id -> row -> value, "average" -> row -> value."""
+    return read("published-bsds300")
+
+
+def claimed() -> Table:
+    """All that the paper claims, and below it what ours reaches in the reading that we take."""
+    claims = published()
+    rows = list(claims["average"])
+    body = [[name, *(f"*{values[row]:.2f}*" for row in rows)] for name, values in claims["images"].items()]
+    body.append(["average", *(f"*{claims['average'][row]:.2f}*" for row in rows)])
+    ours, records, n = ["ours, best cluster"], [], 300
+    for row in rows:
+        if row not in PAPER_ROWS:
+            ours.append(PENDING)
+            continue
+        record, columns = measured(PAPER_ROWS[row])
+        records.append(record)
+        n = min(n, _count(columns["unseg"]))
+        found = benchmark.means(columns["unseg"])["best_cluster"]
+        ours.append(benchmark.plus_minus(found["mean_annotator"], found["standard_error"]))
+    note = f"In italics: {claims['status']} ({claims['source']}). Last row: {_about('all', n)}. {_runs(records)}"
+    return Table(["image", *rows], [*body, ours], note)
+
+
+def beside_the_paper(row: str) -> Table:
+    """The five images and the average: the paper's claim, beside ours and scikit-learn's in both readings."""
+    claims, method = published(), PAPER_ROWS[row]
+    record, all_images = measured(method)
+    _, five = measured(method, "five")
+    peers = [who for who in five if who != "unseg"]
+    body = []
+    for i, name in enumerate(benchmark.PAPER_FIVE):
+        cells = [f"*{claims['images'][name][row]:.2f}*"]
+        cells += [f"{np.mean(five[who][s][i]):.2f}" for s in ("best_cluster", "mean_cluster") for who in five]
+        body.append([name, *cells])
+    means = {who: benchmark.means(columns) for who, columns in all_images.items()}
+    cells = [f"*{claims['average'][row]:.2f}*"]
+    cells += [
+        benchmark.plus_minus(means[who][s]["mean_annotator"], means[who][s]["standard_error"])
+        for s in ("best_cluster", "mean_cluster")
+        for who in means
+    ]
+    body.append(["all", *cells])
+    head = [
+        "image",
+        f"{row}, paper's claim",
+        *(f"{SCORES[s]}, {who}" for s in ("best_cluster", "mean_cluster") for who in ("ours", *peers)),
+    ]
+    settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
+    note = (
+        f"In italics: {claims['status']} ({claims['source']}). All: {_about('all', _count(all_images['unseg']))}. "
+        f"Ours is `{method}`: {settings}. {_runs([record])}"
+    )
+    return Table(head, body, note)
+
+
+ANNOTATORS = {  # how several annotators become one number
+    "mean over annotators": np.mean,
+    "kindest annotator": np.max,
+    "first annotator": lambda values: values[0],
+}
+
+
+def readings(metrics: Sequence[str] = ("best_cluster", "mean_cluster", "covering", "matched_miou")) -> Table:
+    """How far ours is from the paper's five values under each reading of its metric."""
+    claims, found, records = published()["images"], {}, []
+    for row, method in PAPER_ROWS.items():
+        record, columns = measured(method, "five")
+        records.append(record)
+        printed = [claims[name][row] for name in benchmark.PAPER_FIVE]
+        for metric in metrics:
+            for words, reduce in ANNOTATORS.items():
+                ours = [reduce(values) for values in columns["unseg"][metric]]
+                found[metric, words, row] = distance(ours, printed)
+    least = {row: min(value for (_, _, r), value in found.items() if r == row) for row in PAPER_ROWS}
+    body = [
+        [
+            f"{SCORES[metric]}, {words}",
+            *(f"**{v:.2f}**" if (v := found[metric, words, row]) == least[row] else f"{v:.2f}" for row in PAPER_ROWS),
+        ]
+        for metric in metrics
+        for words in ANNOTATORS
+    ]
+    note = (
+        "Root of the mean squared difference between our score and the value that the paper prints, over its five "
+        f"images; the least of each column in bold. {_runs(records)}"
+    )
+    return Table(["reading", *(f"{row} ({method})" for row, method in PAPER_ROWS.items())], body, note)
+
+
+def distance(ours: Sequence[float], printed: Sequence[float]) -> float:
+    """Root of the mean squared difference."""
+    return float(np.sqrt(np.mean((np.asarray(ours) - np.asarray(printed)) ** 2)))
+
+
+# ---- what all tables share -----------------------------------------------------------------------------------------
+
+
+def is_behind(gain: dict) -> bool:
+    """Worse by more than one standard error of the differences."""
+    return gain["mean"] < -(gain["standard_error"] or 0.0)
+
+
+def _gain(gain: dict) -> str:
+    text = f"{gain['mean']:+.3f}".replace("-", "−")
+    error = f" ±{gain['standard_error']:.3f}".replace("±0.", "±.") if gain["standard_error"] is not None else ""
+    return text + error + (" *" if is_behind(gain) else "").replace("*", "\\*")
+
+
+def _runs(records: Sequence[dict]) -> str:
+    """When, on what and by which commands; one command where only the method differs."""
+    first = records[0]
+    dates = sorted({r["date"][:10] for r in records})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    commands = {re.sub(r" --json \S+", "", r["command"]) for r in records}
+    if len(commands) > 1:
+        commands = {re.sub(r"--method \S+", "--method METHOD", command) for command in commands}
+    machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
+    return f"Measured on {when} with {machine} by {' and '.join(f'`{c}`' for c in sorted(commands))}."
 
 
 def _provenance(*records: dict) -> str:

@@ -197,7 +197,7 @@ def co_association(
     image: ArrayLike | None = None,
     superpixels: ArrayLike | None = None,
     n_superpixels: int = 500,
-    color: float = 2.0,
+    color: float = 1.0,
 ) -> NDArray[np.int32]:
     """Let several segmentations vote, and merge neighbors until k regions are left.
 

@@ -114,8 +114,8 @@ def metrics(target: Path | None = None) -> None:
 
 
 @bench.command()
-@click.option("--dataset", default="bsds300", show_default=True, help="Data set: bsds300, photos or scenes.")
-@click.option("--method", default="kmeans", show_default=True, help="Method: kmeans or kmeans-smooth.")
+@click.option("--dataset", default="bsds300", show_default=True, help="Data set, such as bsds300, photos or scenes.")
+@click.option("--method", default="kmeans", show_default=True, help="Method, such as kmeans, gmm or ensemble.")
 @click.option("--limit", type=click.IntRange(1), help="Only so many images; the goals of bsds300 refer to 30.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")

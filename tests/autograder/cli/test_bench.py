@@ -21,7 +21,7 @@ def test_quality_writes_scores_per_image(unseg, tmp_path):
     assert "covering" in result.stdout and "scikit-learn" in result.stdout
     record = json.loads(target.read_text())
     assert {"date", "versions", "machine", "seed", "command", "means", "per_image"} <= set(record)
-    assert len(record["per_image"]["unseg"]) == record["n_images"] == 1
+    assert len(record["per_image"]["unseg"]["covering"]) == record["n_images"] == 1
 
 
 def test_json_to_standard_output_is_nothing_but_json(unseg):
@@ -33,8 +33,8 @@ def test_json_to_standard_output_is_nothing_but_json(unseg):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("quality", "--dataset", "imagenet"), "'imagenet'; there are bsds300, photos, scenes"),
-        (("quality", "--method", "magic"), "'magic'; there are kmeans, kmeans-smooth"),
+        (("quality", "--dataset", "imagenet"), "'imagenet'; there are bsds300, bsds300-all"),
+        (("quality", "--method", "magic"), "'magic'; there are one-segment, people, kmeans"),
         (("kmeans", "--case", "moon"), "moon; there are 3096-rgb"),
         (("grading", "--case", "moon"), "moon; there are 1 from nothing, 1 cold"),
         (("--json", "folder", "quality"), "give --json after the subcommand"),
@@ -58,13 +58,18 @@ def test_missing_data_is_one_sentence_with_the_command(unseg, monkeypatch, tmp_p
 
 
 def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_path):
-    from benchmarks import grading_speed, kmeans_speed, metrics_speed, wire_fuzz
+    from benchmarks import gmm_speed, grading_speed, kmeans_speed, metrics_speed, wire_fuzz
 
     def kmeans_run(**options):
         assert options["names"] == tuple(kmeans_speed.CASES) and options["memory"]
         return {"benchmark": "kmeans"}
 
+    def gmm_run(**options):
+        assert options["names"] == tuple(gmm_speed.CASES) and options["memory"]
+        return {"benchmark": "gmm"}
+
     monkeypatch.setattr(kmeans_speed, "run", kmeans_run)
+    monkeypatch.setattr(gmm_speed, "run", gmm_run)
     monkeypatch.setattr(
         metrics_speed,
         "run",
@@ -76,7 +81,7 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
     result = unseg("--json", tmp_path)
     assert result.exit_code == 0, result.output
     records = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}
-    assert sorted(records) == ["grading.json", "kmeans.json", "metrics.json", "wire.json"]
+    assert sorted(records) == ["gmm.json", "grading.json", "kmeans.json", "metrics.json", "wire.json"]
     assert "100 times faster: reached" in result.output
     assert records["grading.json"]["cases"] == list(grading_speed.available())
     assert records["wire.json"]["seconds"] == 60
@@ -112,7 +117,7 @@ def test_an_input_that_breaks_the_decoder_is_shown_and_fails(unseg, monkeypatch)
 
 
 def test_subcommands():
-    assert set(bench.commands) == {"faults", "grading", "kmeans", "metrics", "quality", "wire"}
+    assert set(bench.commands) == {"faults", "gmm", "grading", "kmeans", "metrics", "quality", "wire"}
 
 
 def test_faults_tell_what_was_lost_and_fail_then(unseg, monkeypatch):
