@@ -18,7 +18,8 @@ from functools import cache
 import numpy as np
 
 from autograder import expect
-from autograder.lesson import Lesson, Rng
+from autograder.checks.common import draw_seed, label_map, read_wrongly, renamed
+from autograder.lesson import Lesson
 from unseg_helpers import datasets, metrics
 
 lesson = Lesson("03_gmm")
@@ -156,10 +157,6 @@ def sampled(rng, n, weights, means, covs):
     which = rng.choice(len(weights), p=weights, size=n)
     noise = rng.normal(size=(n, means.shape[1], 1))
     return means[which] + (np.linalg.cholesky(covs)[which] @ noise)[..., 0]
-
-
-def draw_seed(rng):
-    return Rng(int(rng.integers(2**31)))
 
 
 def named(n, k, d):
@@ -1564,34 +1561,6 @@ def mosaic(rng, h, w, k, pieces):
 
 def eight_bit(image):
     return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
-
-
-def label_map(labels, shape, k):
-    """The student's labels as an (h, w) integer array with values 0..k-1."""
-    hint = "labels.reshape(image.shape[:2]): height first, then width"
-    expect.shape(labels, shape, name="the label map", hint=hint)
-    expect.integer(labels, name="the label map")
-    expect.between(np.min(labels), 0, k - 1, what="the smallest label")
-    expect.between(np.max(labels), 0, k - 1, what="the largest label")
-    return np.asarray(labels)
-
-
-def renamed(truth, labels):
-    """The labels under the numbers of the regions that they share most pixels with: the same colors in the report."""
-    table = metrics.confusion(truth, labels)
-    new = len(table) + np.arange(table.shape[1])
-    for _ in range(min(table.shape)):
-        region, label = np.unravel_index(table.argmax(), table.shape)
-        new[label] = region
-        table[region], table[:, label] = -1, -1
-    return new[labels]
-
-
-def read_wrongly(truth, labels):
-    """Would the labels fit if their numbers were read column by column?"""
-    h, w = truth.shape
-    fixed = labels.reshape(w, h).T, labels.T.reshape(h, w)
-    return max(metrics.covering(truth, f) for f in fixed) > metrics.covering(truth, labels) + 0.2
 
 
 SEGMENT_PARTS = (*EM_PARTS, "start_from_labels", "em")

@@ -15,7 +15,8 @@ from functools import cache
 import numpy as np
 
 from autograder import expect
-from autograder.lesson import Lesson, Rng
+from autograder.checks.common import draw_seed, label_map, read_wrongly, renamed
+from autograder.lesson import Lesson
 from unseg_helpers import datasets, features, metrics
 
 lesson = Lesson("02_kmeans")
@@ -589,10 +590,6 @@ def k_from_labels(x, labels, k):
 
 
 # --- plus_plus ---
-
-
-def draw_seed(rng):
-    return Rng(int(rng.integers(2**31)))
 
 
 def rows_of(seeds, x, *, once=True):
@@ -1323,34 +1320,6 @@ def quarters(rng, h, w, *, contrast, noise, k=4, off=(0.1, 0.2)):
 
 def wide_and_tall(rng, h, w):
     return [(h, w), (w, h)][:: rng.choice([-1, 1])]
-
-
-def label_map(labels, shape, k):
-    """The student's labels as an (h, w) integer array with values 0..k-1."""
-    hint = "labels.reshape(image.shape[:2]): height first, then width"
-    expect.shape(labels, shape, name="the label map", hint=hint)
-    expect.integer(labels, name="the label map")
-    expect.between(np.min(labels), 0, k - 1, what="the smallest label")
-    expect.between(np.max(labels), 0, k - 1, what=f"the largest label for k={k}", hint="k regions: use the argument k")
-    return np.asarray(labels)
-
-
-def renamed(truth, labels):
-    """The labels under the numbers of the regions that they share most pixels with: the same colors in the report."""
-    table = metrics.confusion(truth, labels)
-    new = len(table) + np.arange(table.shape[1])
-    for _ in range(min(table.shape)):
-        region, label = np.unravel_index(table.argmax(), table.shape)
-        new[label] = region
-        table[region], table[:, label] = -1, -1
-    return new[labels]
-
-
-def read_wrongly(truth, labels):
-    """Would the labels fit if their numbers were read column by column?"""
-    h, w = truth.shape
-    fixed = labels.reshape(w, h).T, labels.T.reshape(h, w)
-    return max(metrics.covering(truth, f) for f in fixed) > metrics.covering(truth, labels) + 0.2
 
 
 SEGMENT_PARTS = (*PARTS, "plus_plus", "kmeans", "pixel_features")
