@@ -1,0 +1,158 @@
+"""Chapter 10 says things about its tables: they are true of the files that the tables are made from."""
+
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks import quality, tables
+
+
+@pytest.fixture(scope="module")
+def text(root):
+    return (root / "book" / "10_results.md").read_text(encoding="utf-8")
+
+
+def mean(method, metric, images="all"):
+    _, columns = tables.measured(method, images)
+    return quality.means(columns["people" if method == "people" else "unseg"])[metric]["mean_annotator"]
+
+
+def gain(after, before, metric):
+    return quality.gains(*tables.paired(after, before))[metric]
+
+
+def clearly(gain):
+    """Beyond one standard error."""
+    return gain["mean"] > gain["standard_error"]
+
+
+def test_every_method_named_in_the_chapter_is_measured(text):
+    calls = "\n".join(re.findall(r"```\{code-cell\}.*?```", text, flags=re.S))
+    named = {name for name in re.findall(r'"([a-z0-9+-]+)"', calls) if name in quality.METHODS}
+    assert len(named) >= 8
+    for name in named | set(tables.PAPER_ROWS.values()):
+        record, _ = tables.measured(name)
+        assert record["method"] == name and record["seed"] == 0
+
+
+def test_mixtures_beat_kmeans_in_every_score():
+    assert all(gain("gmm", "kmeans", metric)["mean"] > 0 for metric in tables.SCORES)
+    assert clearly(gain("gmm", "kmeans", "covering"))
+
+
+def test_doing_nothing_is_not_bad_by_best_cluster():
+    assert mean("one-segment", "best_cluster") > 0.6 * mean("kmeans", "best_cluster")
+
+
+def test_everybody_is_far_from_people():
+    others = ("kmeans", "kmeans-smooth", "gmm", "gmm-smooth", "gmm+kmeans", "ensemble")
+    assert all(mean(name, "matched_miou") < 0.75 * mean("people", "matched_miou") for name in others)
+    assert all(mean(name, "covering") < mean("people", "covering") - 0.1 for name in others)
+
+
+def test_doing_nothing_is_ahead_of_plain_kmeans_by_vi():
+    assert mean("one-segment", "variation_of_information") < mean("kmeans", "variation_of_information")
+
+
+def test_blur_and_fewer_clusters_help():
+    assert clearly(gain("kmeans-smooth", "kmeans", "covering"))
+    assert clearly(gain("kmeans-smooth", "kmeans", "variation_of_information"))
+    assert clearly(gain("gmm-smooth", "gmm", "variation_of_information"))
+
+
+def test_curve_of_differences_looks_as_described():
+    pair = [quality.of_images(columns)["covering"] for columns in tables.paired("gmm", "kmeans")]
+    difference = pair[0] - pair[1]
+    assert 0.1 < np.mean(difference < 0) < 0.45  # "well before the middle"
+    assert difference[difference > 0].sum() > -2 * difference[difference < 0].sum()  # "the part above zero is larger"
+    assert difference.max() > -1.5 * difference.min()  # "far above"
+
+
+def test_row_of_the_mixture_is_the_best_cluster():
+    claims = tables.published()["images"]
+    _, five = tables.measured("gmm-paper", "five")
+    printed = [claims[name]["GMM"] for name in quality.PAPER_FIVE]
+    apart = {m: tables.distance([np.mean(v) for v in five["unseg"][m]], printed) for m in tables.SCORES}
+    assert apart["best_cluster"] < 0.05
+    assert apart["mean_cluster"] > 0.1 and apart["covering"] > 0.1 and apart["matched_miou"] > 0.1
+    each = [np.mean(v) for v in five["unseg"]["best_cluster"]]
+    assert each == pytest.approx(printed, abs=0.08)  # the goal of the course
+
+
+def test_row_of_kmeans_is_not():
+    claims = tables.published()["images"]
+    _, five = tables.measured("kmeans-paper", "five")
+    printed = [claims[name]["KMEANS"] for name in quality.PAPER_FIVE]
+    apart = {
+        m: tables.distance([np.mean(v) for v in five["unseg"][m]], printed) for m in ("best_cluster", "mean_cluster")
+    }
+    assert apart["mean_cluster"] < apart["best_cluster"] + 0.05
+
+
+def test_averages_beside_the_claims():
+    claimed = tables.published()["average"]
+    assert mean("gmm-paper", "best_cluster") < claimed["GMM"] < mean("gmm", "best_cluster")
+    assert all(mean(name, "best_cluster") > claimed["CNN"] - 0.02 for name in ("gmm", "gmm-smooth"))  # "in that range"
+
+
+STEPS = {
+    "position": [("kmeans", "kmeans-color"), ("gmm", "gmm-color")],
+    "blur": [
+        ("kmeans-color-smooth", "kmeans-color"),
+        ("gmm-color-smooth", "gmm-color"),
+        ("gmm-color-blur", "gmm-color"),
+    ],
+}
+
+
+def test_continuity_gains_in_every_score():
+    for after, before in [*STEPS["position"], *STEPS["blur"]]:
+        assert all(gain(after, before, metric)["mean"] > 0 for metric in tables.SCORES), (after, before)
+
+
+def test_position_is_the_less_sure_gain():
+    errors = {
+        name: [gain(after, before, "covering")["standard_error"] for after, before in pairs]
+        for name, pairs in STEPS.items()
+    }
+    assert min(errors["position"]) > max(errors["blur"])
+
+
+def test_kmeans_after_the_mixture_has_little_to_gain():
+    for before in ("gmm-first", "gmm-smooth"):
+        assert 0 < gain("gmm+kmeans", before, "covering")["mean"] < 0.04  # "a few hundredths at most"
+    assert not clearly(gain("gmm+kmeans-paper", "gmm-paper", "best_cluster"))
+
+
+def test_kmeans_after_the_mixture_loses_little():
+    members = [mean(name, "covering", "goals") for name in ("gmm-first", "kmeans")]
+    assert mean("gmm+kmeans", "covering", "goals") >= max(members) - 0.01  # the goal of the course
+
+
+def test_the_vote_gains():
+    assert clearly(gain("ensemble", "gmm-smooth", "covering"))
+
+
+@pytest.mark.parametrize("method", [name for name, row in quality.METHODS.items() if row.goals.get("bsds300")])
+def test_what_must_be_reached_is_reached(method):
+    for metric, value in quality.METHODS[method].goals["bsds300"].get("must reach", {}).items():
+        assert mean(method, metric, "goals") >= value, metric
+
+
+def test_not_behind_scikit_learn():
+    """Over the rows with a peer, no more comparisons beyond one standard error than chance gives (one in six)."""
+    behind = count = 0
+    for name in ("kmeans", "kmeans-smooth", "kmeans-paper", "gmm", "gmm-smooth", "gmm-paper", "gmm+kmeans"):
+        _, columns = tables.measured(name)
+        for found in quality.gains(columns["unseg"], columns["scikit-learn"]).values():
+            behind, count = behind + tables.is_behind(found), count + 1
+    assert behind <= count / 6
+
+
+def test_no_number_of_ours_is_typed_by_hand(text):
+    """Scores in the prose are the paper's claims: what was measured is printed by a cell."""
+    prose = re.sub(r"```.*?```", "", text.split("---", 2)[2], flags=re.S)
+    typed = {float(value) for value in re.findall(r"(?<![\d/])0?(\.\d\d+)\b", prose)}
+    claims = tables.published()
+    assert typed <= {v for row in [*claims["images"].values(), claims["average"]] for v in row.values()}
