@@ -1,13 +1,13 @@
 """The syntax of templates and formats, for a grader that would render the student's words a second time.
 
-Success: something of it is evaluated: 49, or a name of the grader's.
+Success: something of it is evaluated: 9801547, or a name of the grader's.
 """
 
 from attacks.injection.strict import report_is_broken
 
 SUBMISSION = r"""
 def double(x):
-    raise ValueError("{{7*7}} {{config}} {% include 'style.css' %} {{''.__class__.__mro__}} ${7*7} #{7*7} <%= 7*7 %>")
+    raise ValueError("{{1337*7331}} {{config}} {% include 'style.css' %} {{''.__class__.__mro__}} ${1337*7331} #{1337*7331} <%= 1337*7331 %>")
 
 
 def total(x, rng):
@@ -20,9 +20,9 @@ def label(x, centers):
 
 
 def succeeded(outcome):
-    if "{{7*7}}" not in outcome.texts["terminal"] or "${7*7}" not in outcome.texts["html"]:
+    if "{{1337*7331}}" not in outcome.texts["terminal"] or "${1337*7331}" not in outcome.texts["html"]:
         return "the words are not there as they were"
     evaluated = [
-        word for word in ("<class", "49 ", "&lt;class") if any(word in text for text in outcome.texts.values())
+        word for word in ("<class", "9801547", "&lt;class") if any(word in text for text in outcome.texts.values())
     ]
     return f"evaluated: {evaluated}" if evaluated else report_is_broken(outcome)
