@@ -16,6 +16,17 @@ def seed(request) -> int:
     return request.param
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """A folder for cached features that all processes of this test run share, and no other run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNSEG_CACHE", str(folder / "unseg-cache"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The root folder of the repository."""

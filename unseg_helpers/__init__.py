@@ -7,16 +7,27 @@ no torch.
 from importlib import import_module
 
 __all__ = [
+    "affinity",
+    "backbones",
     "datasets",
     "ensembles",
     "features",
     "gmm",
     "kmeans",
+    "lost",
     "metrics",
+    "minidino",
     "plots",
+    "plots_features",
     "plots_interactive",
+    "plots_interactive_features",
     "plots_interactive_mixtures",
+    "plots_interactive_spectral",
     "plots_mixtures",
+    "plots_spectral",
+    "postprocess",
+    "spectral",
+    "tokencut",
 ]
 
 

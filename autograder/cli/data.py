@@ -1,4 +1,4 @@
-"""``unseg data``: which image sets are on this machine, and getting those that are not."""
+"""``unseg data``: which image sets and backbones are on this machine, and getting those that are not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DESCRIBED_WIDTH = 100
 
 @click.group()
 def data() -> None:
-    """List and fetch image data sets."""
+    """List and fetch image data sets and backbones."""
 
 
 # unseg data list -----------------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ def data() -> None:
 @data.command("list")
 @click.option("--check", is_flag=True, help="Compare the files of fetched packs with their checksums.")
 def list_sets(check: bool) -> None:
-    """Show which data sets are on this machine, where, and how to get the others."""
+    """Show which data sets and backbones are on this machine, where, and how to get the others."""
     from unseg_helpers.datasets import packs, registry
 
     always, here, broken, absent = _always_here(), [], [], []
@@ -52,6 +52,7 @@ def list_sets(check: bool) -> None:
             click.echo(f"  {line}")
         click.echo()
     _section("Not here: `unseg data fetch NAME` gets it", absent)
+    _backbones()
     folders = packs.data_folders()
     click.echo("Looked in " + ", then in ".join(str(folder) for folder in folders))
     if len(folders) == 1:
@@ -73,6 +74,26 @@ def _always_here() -> list[tuple[str, str, str]]:
             "of scikit-image and scikit-learn, with masks: datasets.photos()",
         ),
     ]
+
+
+def _backbones() -> None:
+    """Networks that learned without labels: what is here, and what can be fetched."""
+    from unseg_helpers import backbones
+
+    here = [("minidino", "mini-DINO, ViT of width 192, patches of 8", "part of this package")]
+    absent = []
+    for name, published in backbones.PUBLISHED.items():
+        path = backbones.in_hub_folder(name)
+        if path is not None:
+            here.append((name, published.what, str(path)))
+        else:
+            terms = "terms of its own" if published.ask else "any use"
+            absent.append((name, published.what, _size(published.download_mb), terms))
+    _section("Backbones on this machine", here)
+    _section("Backbones not here: fetched in the same way, or when first used", absent)
+    if not backbones.has_torch():
+        click.echo('All but minidino need torch and timm: pip install "unseg[deep]"')
+        click.echo()
 
 
 def _check_all(folders: Sequence[Path]) -> None:
@@ -133,14 +154,24 @@ def _section(title: str, rows: Sequence[Sequence[str]]) -> None:
 def fetch_sets(
     names: tuple[str, ...], to: str | None, archives_from: str | None, accept_license: bool, force: bool, quiet: bool
 ) -> None:
-    """Download data sets and convert them; an interrupted download goes on where it stopped."""
+    """Download data sets and convert them; an interrupted download goes on where it stopped.
+
+    Names of backbones fetch their weights into the folder of the Hugging Face hub, which HF_HOME sets.
+    """
+    from unseg_helpers import backbones
     from unseg_helpers.datasets import packs, registry
     from unseg_helpers.datasets.fetch import FetchError, fetch
 
     for name in names:  # all names first: not a typo found after an hour of download
-        if name not in registry.SETS:
-            raise click.BadParameter(f"no data set is called {name!r}; choose from {', '.join(registry.SETS)}")
+        if name not in registry.SETS and name not in backbones.NAMES:
+            known = ", ".join((*registry.SETS, *backbones.NAMES))
+            raise click.BadParameter(f"no data set is called {name!r}; choose from {known}")
     for name in names:
+        if name in backbones.NAMES:
+            if to is not None or archives_from is not None:
+                raise click.BadParameter(f"--to and --from are for data sets; for {name} set HF_HOME to the folder")
+            _fetch_backbone(name, accept_license)
+            continue
         try:
             folder = fetch(
                 name,
@@ -161,9 +192,36 @@ def fetch_sets(
             click.echo(f"To use it, set UNSEG_DATA={folder.parent}", err=True)
 
 
+def _fetch_backbone(name: str, accept_license: bool) -> None:
+    """Bring the weights of a backbone here and check them against their digest."""
+    from unseg_helpers import backbones
+
+    if name != "minidino" and backbones.in_hub_folder(name) is None:
+        published = backbones.PUBLISHED[name]
+        rows = [
+            ("Backbone", f"{name}: {published.what}"),
+            ("Download", _size(published.download_mb)),
+            ("Terms", published.license),
+            ("Cite", published.citation),
+            ("Page", f"https://huggingface.co/{published.repository}"),
+        ]
+        if published.ask and not accept_license and not _agreed(_table(rows)):
+            raise click.ClickException(f"{name} was not fetched: its terms were not accepted")
+    try:
+        path = backbones.locate(name)
+        backbones.check_digest(path)
+    except (backbones.BackboneUnavailable, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(path)
+
+
 def _confirm(dataset) -> bool:
+    return _agreed(_terms(dataset))
+
+
+def _agreed(terms: str) -> bool:
     """Show the terms and ask; where nobody can answer, the answer is no."""
-    click.echo(_terms(dataset), err=True)
+    click.echo(terms, err=True)
     try:
         return click.confirm("Do you accept these terms?", default=False, err=True)
     except click.Abort:  # end of input, as in a script
@@ -179,6 +237,11 @@ def _terms(dataset) -> str:
         ("Cite", dataset.citation),
         ("Page", dataset.page),
     ]
+    return _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    """A label and running text beside it, for each row."""
     return "\n".join(
         textwrap.fill(
             text, DESCRIBED_WIDTH, initial_indent=f"{label:<10}", subsequent_indent=" " * 10, break_on_hyphens=False

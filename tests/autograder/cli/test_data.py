@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from autograder.cli.data import data
+from unseg_helpers import backbones
 from unseg_helpers.datasets import PHOTO_NAMES, fetch, packs, registry
 from unseg_helpers.datasets.registry import Archive
 
@@ -37,6 +38,28 @@ def user(tmp_path, monkeypatch):
     monkeypatch.setattr(packs, "user_data_folder", lambda: tmp_path / "user")
     monkeypatch.delenv("UNSEG_DATA", raising=False)
     return tmp_path / "user"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty folder of the Hugging Face hub, and no network."""
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path / "hf" / "hub"
+
+
+def put_weights(hub, name, content=b"weights"):
+    """A file as the hub's client lays it out, named by its SHA-256; what it is called in the snapshot."""
+    repository = hub / ("models--timm--" + backbones.PUBLISHED[name].timm)
+    snapshot = repository / "snapshots" / ("a" * 40)
+    for folder in (repository / "blobs", repository / "refs", snapshot):
+        folder.mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40)
+    blob = repository / "blobs" / hashlib.sha256(b"weights").hexdigest()
+    blob.write_bytes(content)
+    (snapshot / "model.safetensors").symlink_to(blob)
+    return snapshot / "model.safetensors"
 
 
 @pytest.fixture
@@ -184,3 +207,54 @@ def test_the_guide_has_every_set_with_its_page(root):
             assert f"{count:,} `{part}`" in guide or f" {count} " in guide
         for file in dataset.pack_files.values():
             assert f"`{file}`" in guide or f"`_{file.rpartition('_')[2].partition('.')[0]}`" in guide
+
+
+# Backbones -----------------------------------------------------------------------------------------------------------
+
+
+def test_list_shows_backbones(user, hub):
+    weights = put_weights(hub, "dino_vits8")
+    here, absent = run("list").output.split("Backbones not here")
+    (line,) = (line for line in here.splitlines() if line.strip().startswith("dino_vits8 "))
+    assert line.endswith(str(weights))
+    assert "minidino" in here.split("Backbones on this machine")[1]
+    for name in set(backbones.PUBLISHED) - {"dino_vits8"}:
+        (line,) = (line for line in absent.splitlines() if line.strip().startswith(name + " "))
+        assert "MB" in line
+
+
+def test_the_guide_has_every_backbone(root):
+    guide = (root / "book" / "guides" / "data.md").read_text(encoding="utf-8")
+    for name, published in backbones.PUBLISHED.items():
+        (row,) = (line for line in guide.splitlines() if line.startswith("|") and f"`{name}`" in line)
+        assert f"{published.download_mb} MB" in row and str(published.patch) in row
+
+
+def test_fetch_a_backbone_that_is_here(user, hub):
+    weights = put_weights(hub, "dino_vits8")
+    assert run("fetch", "dino_vits8").output == f"{weights}\n"
+    assert run("fetch", "minidino").output.strip().endswith("weights.safetensors")
+
+
+def test_fetch_names_a_damaged_backbone(user, hub):
+    put_weights(hub, "dino_vits8", b"weight!")
+    result = run("fetch", "dino_vits8")
+    assert result.exit_code == 1 and "is damaged: its SHA-256 begins with" in result.output
+
+
+def test_fetch_a_backbone_without_a_network(user, hub):
+    result = run("fetch", "dino_vits16")
+    assert result.exit_code == 1
+    assert "HF_HUB_OFFLINE forbids" in result.output and "dino_deitsmall16_pretrain.pth" in result.output
+
+
+def test_fetch_asks_for_the_terms_of_dinov3(user, hub):
+    result = run("fetch", "dinov3_vits16", input="n\n")
+    assert result.exit_code == 1
+    assert "DINOv3 License" in result.output and "terms were not accepted" in result.output
+    assert "HF_HUB_OFFLINE forbids" in run("fetch", "dinov3_vits16", "--accept-license").output
+
+
+def test_folders_of_data_sets_are_not_for_backbones(user, hub, tmp_path):
+    result = run("fetch", "dino_vits8", "--to", tmp_path)
+    assert result.exit_code == 2 and "set HF_HOME" in result.output
