@@ -12,21 +12,19 @@ from . import harness
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
 
 
-@pytest.fixture(scope="module", params=["cold", "warm"])
-def pool(request):
-    """None, or one pool for all attacks: none of them may spoil it for those after it."""
-    if request.param == "cold":
-        yield None
-    else:
-        with Pool() as shared:
-            yield shared
-            assert shared.why_cold is None  # else nothing warm was tested
+@pytest.fixture(scope="module")
+def shared():
+    """One pool for all warm attacks and for neighbors: no attack may spoil it for those after it."""
+    with Pool() as pool:
+        yield pool
+        assert pool.why_cold is None  # else nothing warm was tested
 
 
+@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
 @pytest.mark.parametrize("folder", harness.folders(), ids=lambda f: f"{f.parent.name}/{f.name}")
-def test_attack_fails(folder, pool, tmp_path):
+def test_attack_fails(folder, is_warm, shared, tmp_path):
     attack = harness.load(folder)
-    found = harness.reasons(attack, harness.run(attack, tmp_path, pool))
+    found = harness.reasons(attack, harness.run(attack, tmp_path, shared if is_warm else None, neighbors=shared))
     assert not found, "\n".join(found)
 
 

@@ -125,7 +125,7 @@ def visit(contexts, address):
     def make(*, width: int = 1280, height: int = 900, dark: bool = False) -> Visit:
         page = contexts(width, height, dark).new_page()
         opened.append(page)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # a busy machine is slow
         made = Visit(page, address)
         here = (address, "data:", "blob:", "about:")
         page.on("request", lambda asked: None if asked.url.startswith(here) else made.outside.append(asked.url))

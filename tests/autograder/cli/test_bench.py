@@ -58,7 +58,7 @@ def test_missing_data_is_one_sentence_with_the_command(unseg, monkeypatch, tmp_p
 
 
 def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_path):
-    from benchmarks import gmm_speed, grading_speed, kmeans_speed, metrics_speed, wire_fuzz
+    from benchmarks import gmm_speed, grading_speed, kmeans_speed, metrics_speed, spectral_speed, wire_fuzz
 
     def kmeans_run(**options):
         assert options["names"] == tuple(kmeans_speed.CASES) and options["memory"]
@@ -68,7 +68,12 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
         assert options["names"] == tuple(gmm_speed.CASES) and options["memory"]
         return {"benchmark": "gmm"}
 
+    def spectral_run(**options):
+        assert options["names"] == tuple(spectral_speed.SIZES) and options["memory"]
+        return {"benchmark": "spectral"}
+
     monkeypatch.setattr(kmeans_speed, "run", kmeans_run)
+    monkeypatch.setattr(spectral_speed, "run", spectral_run)
     monkeypatch.setattr(gmm_speed, "run", gmm_run)
     monkeypatch.setattr(
         metrics_speed,
@@ -81,7 +86,7 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
     result = unseg("--json", tmp_path)
     assert result.exit_code == 0, result.output
     records = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}
-    assert sorted(records) == ["gmm.json", "grading.json", "kmeans.json", "metrics.json", "wire.json"]
+    assert sorted(records) == ["gmm.json", "grading.json", "kmeans.json", "metrics.json", "spectral.json", "wire.json"]
     assert "100 times faster: reached" in result.output
     assert records["grading.json"]["cases"] == list(grading_speed.available())
     assert records["wire.json"]["seconds"] == 60
@@ -117,7 +122,14 @@ def test_an_input_that_breaks_the_decoder_is_shown_and_fails(unseg, monkeypatch)
 
 
 def test_subcommands():
-    assert set(bench.commands) == {"faults", "gmm", "grading", "kmeans", "metrics", "quality", "wire"}
+    assert set(bench.commands) == {
+        *("faults", "foreground", "gmm", "grading", "kmeans", "metrics", "quality", "semantic", "spectral", "wire")
+    }
+
+
+def test_a_size_that_is_not_measured(unseg):
+    result = unseg("spectral", "--case", "901")
+    assert result.exit_code == 2 and "784, 900, 3600" in result.stderr
 
 
 def test_faults_tell_what_was_lost_and_fail_then(unseg, monkeypatch):

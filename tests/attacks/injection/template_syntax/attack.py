@@ -7,7 +7,10 @@ from attacks.injection.strict import report_is_broken
 
 SUBMISSION = r"""
 def double(x):
-    raise ValueError("{{1337*7331}} {{config}} {% include 'style.css' %} {{''.__class__.__mro__}} ${1337*7331} #{1337*7331} <%= 1337*7331 %>")
+    raise ValueError(
+        "{{1337*7331}} {{config}} {% include 'style.css' %} {{''.__class__.__mro__}} "
+        "${1337*7331} #{1337*7331} <%= 1337*7331 %>"
+    )
 
 
 def total(x, rng):
