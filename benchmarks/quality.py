@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_helpers import datasets, ensembles, features, gmm, kmeans, metrics
+from unseg_helpers import affinity, datasets, ensembles, features, gmm, kmeans, metrics, postprocess, spectral
 from unseg_helpers.datasets.packs import BSDS300_TEST
 
 Segmenter = Callable[..., NDArray[np.integer]]  # (image, seed=..., **settings) -> (h, w) labels
@@ -190,6 +190,21 @@ def co_association_ours(image: NDArray, *, seed: int, k: int, smooth: float, col
     return ensembles.co_association(votes, k, image=image, color=color)
 
 
+def spectral_ours(
+    image: NDArray, *, seed: int, k: int, n_vectors: int, features: str, color_weight: float
+) -> NDArray[np.integer]:
+    """k segments of the patches by their entries in the first eigenvectors; each pixel takes the nearest's label."""
+    from benchmarks import foreground
+
+    patches = foreground.describe(image, features, **foreground.EXTRACT.get(features, {}))
+    rows, columns = patches.image_size
+    w = affinity.affinity(patches.features, image[:rows, :columns], color_weight=color_weight)
+    vectors = spectral.eigenvectors(w, n_vectors, seed=seed).vectors.reshape(*patches.features.shape[:2], n_vectors)
+    labels = spectral.segments(vectors, k, seed=seed)
+    shares = [postprocess.upsample(labels == label, (rows, columns)) for label in range(labels.max() + 1)]
+    return foreground.padded(np.argmax(shares, axis=0).astype(np.int32), image.shape[:2])
+
+
 GOALS = {  # the first 30 images of `bsds300`, mean over annotators
     "kmeans": {
         "must reach": {"best_cluster": 0.54, "mean_cluster": 0.36, "covering": 0.36},
@@ -207,6 +222,7 @@ _TWO_STEP_PEERS = {"scikit-learn": gmm_kmeans_scikit_learn}
 _LAB4 = {"k": 4, "space": "lab"}
 _KMEANS_COLOR = _LAB4 | {"n_init": 3, "position": 0.0}
 _GMM_FIRST = {"n_init": 1, "space": "lab", "position": 0.5, "smooth": 0.005, "kind": "full", "floor": 0.01}
+_SPECTRAL = {"k": 5, "n_vectors": 10, "color_weight": 0.0}
 _GMM_COLOR = _LAB4 | {"n_init": 1, "position": 0.0, "kind": "full", "floor": 0.01}
 
 METHODS = {
@@ -272,6 +288,16 @@ METHODS = {
         {},
         _GMM_COLOR | {"blur": 0.02},
         "gmm without position, its responsibilities blurred before the labels",
+    ),
+    # Eigenvectors of a graph of patches
+    "spectral-color": Method(
+        spectral_ours,
+        {},
+        _SPECTRAL | {"features": "color+position"},
+        "spectral segments of color and position of patches",
+    ),
+    "spectral-minidino": Method(
+        spectral_ours, {}, _SPECTRAL | {"features": "minidino"}, "spectral segments of the features of mini-DINO"
     ),
     # Ensembles
     "gmm-first": Method(gmm_ours, {}, _GMM_FIRST | {"k": 6}, "the first step of gmm+kmeans alone"),

@@ -138,8 +138,13 @@ PENDING = "not measured yet"
 
 
 def methods(*names: str, images: str = "all", peers: bool = False, pending: Sequence[str] = ()) -> Table:
-    """Mean and standard error of each metric, one row for each method, if wanted each peer, and what is to come."""
+    """Mean and standard error of each metric, one row for each method, if wanted each peer, and what is to come.
+
+    What is pending gets its row of scores as soon as its file is there.
+    """
     body, records, n = [], [], 300
+    arrived = [name for name in pending if (RESULTS / f"quality-bsds300-all-{name}.json").is_file()]
+    names, pending = (*names, *arrived), [name for name in pending if name not in arrived]
     for name in names:
         record, columns = measured(name, images)
         records.append(record)
@@ -312,6 +317,133 @@ def distance(ours: Sequence[float], printed: Sequence[float]) -> float:
     return float(np.sqrt(np.mean((np.asarray(ours) - np.asarray(printed)) ** 2)))
 
 
+# ---- the one object of a photo --------------------------------------------------------------------------------------
+
+FOREGROUND_SCORES = {"iou": "foreground IoU", "max_f": "maximal F", "accuracy": "accuracy"}
+NOT_HERE = "not measured here"
+
+
+def foreground_rows(dataset: str, features: str) -> dict[tuple[str, bool], dict] | None:
+    """(method, with post-processing) -> row of a record; None when these features were not measured."""
+    try:
+        record = read(f"foreground-{dataset}-{features}")
+    except FileNotFoundError:
+        return None
+    return {(row["method"], row["refined"]): row for row in record["rows"]}
+
+
+def foreground(score: str = "iou", dataset: str = "ecssd") -> Table:
+    """One score of every method on every kind of features, without / with post-processing, and what was published."""
+    from benchmarks import foreground as found
+
+    claims = read("published-foreground")
+    measured_rows = {name: foreground_rows(dataset, name) for name in found.FEATURES}
+    columns = [name for name in found.FEATURES if name != found.NONE]
+    body = []
+    for method, row in found.METHODS.items():
+        if row.needs_features:
+            cells = [_foreground_cell(measured_rows[name], method, score) for name in columns]
+        else:
+            own = _foreground_cell(measured_rows[found.NONE], method, score)
+            cells = [own if measured_rows[name] else "" for name in columns]
+        if any(cells):
+            body.append([method, *cells, _claimed_cell(claims[dataset].get(method, {}), score)])
+    for i, name in enumerate(columns, 1):  # say it once a column
+        if measured_rows[name] is None:
+            body[0][i] = NOT_HERE
+    records = [read(f"foreground-{dataset}-{name}") for name, rows in measured_rows.items() if rows]
+    first = records[0]
+    spread = ", behind ± its standard error" if score != "max_f" else ""
+    images = f"{first['n_images']} images ({first['about']})"
+    note = f"Mean {FOREGROUND_SCORES[score]} over {images}{spread}; behind the stroke with post-processing."
+    head = ["", *columns]
+    if claims[dataset]:
+        head.append("published")
+        note += f" In italics: {claims['status']}, on {claims['images']} ({claims['source']})."
+    else:
+        body = [row[:-1] for row in body]
+    return Table(head, body, f"{note} {_runs(records)}")
+
+
+def _foreground_cell(rows: dict | None, method: str, score: str) -> str:
+    if rows is None or (method, False) not in rows:
+        return ""
+    plain, smooth = rows[method, False][score], rows.get((method, True), {}).get(score)
+    text = benchmark.plus_minus(plain["mean"], plain.get("standard_error"))
+    return f"{text} / {smooth['mean']:.3f}" if smooth else text
+
+
+def _claimed_cell(claim: dict, score: str) -> str:
+    texts = [f"{claim[step][score]:.3f}" for step in ("plain", "refined") if score in claim.get(step, {})]
+    return f"*{' / '.join(texts)}*" if texts else ""
+
+
+def foreground_gain(
+    after: tuple[str, str, bool], before: tuple[str, str, bool], dataset: str = "ecssd"
+) -> dict[str, float]:
+    """Foreground IoU of one row minus that of another, image by image: mean and standard error of the differences.
+
+    A row is (features, method, with post-processing).
+    """
+    values = [
+        np.array(foreground_rows(dataset, name)[method, smooth]["per_image"])
+        for name, method, smooth in (after, before)
+    ]
+    gain = values[0] - values[1]
+    return {"mean": float(gain.mean()), "standard_error": benchmark.standard_error(gain)}
+
+
+def foreground_gains(features: str = "minidino", base: str = "color+position", dataset: str = "ecssd") -> Table:
+    """What features of a network add to color and position: the same method on both, photo by photo."""
+    from benchmarks import foreground as found
+
+    pairs = [(name, name, name) for name in found.methods_for(features)]
+    pairs.append(("spectral-tuned over spectral-gaussian on color", "spectral-tuned", "spectral-gaussian"))
+    ours, theirs = foreground_rows(dataset, features), foreground_rows(dataset, base)
+    body = []
+    for words, after, before in pairs:
+        if ours is None or theirs is None:
+            body.append([words, NOT_HERE, ""])
+            continue
+        gains = [foreground_gain((features, after, step), (base, before, step), dataset) for step in (False, True)]
+        body.append([words, *(_gain(gain) for gain in gains)])
+    goal = found.GOAL
+    note = (
+        f"Foreground IoU on {features} minus that on {base}, each photo with itself; a star marks what is worse by "
+        f"more than one standard error. The goal of the course is a gain of {goal['gain']:.2f} for `{goal['method']}`."
+    )
+    return Table(["", "without post-processing", "with"], body, note)
+
+
+# ---- classes over many frames ---------------------------------------------------------------------------------------
+
+
+def semantic(dataset: str = "camvid") -> Table:
+    """Mean IoU and accuracy after matching, for each method on each kind of features."""
+    from benchmarks import foreground as found
+
+    body, records = [], []
+    for name in found.FEATURES:
+        try:
+            record = read(f"semantic-{dataset}-{name}")
+        except FileNotFoundError:
+            body.append([name, NOT_HERE, "", ""])
+            continue
+        records.append(record)
+        about = "position alone" if name == found.NONE else name
+        body += [[about, row["method"], *(_range(row[s]) for s in ("miou", "accuracy"))] for row in record["rows"]]
+    first = records[0]
+    note = (
+        f"{first['n_images']} frames of CamVid, {first['n_classes']} clusters matched to the classes; mean, and in "
+        f"brackets least to most, over {len(first['seeds'])} seeds. {_runs(records)}"
+    )
+    return Table(["features", "method", "matched mIoU", "accuracy"], body, note)
+
+
+def _range(found: dict) -> str:
+    return f"{found['mean']:.3f} ({found['least']:.3f} to {found['most']:.3f})"
+
+
 # ---- what all tables share -----------------------------------------------------------------------------------------
 
 
@@ -334,6 +466,8 @@ def _runs(records: Sequence[dict]) -> str:
     commands = {re.sub(r" --json \S+", "", r["command"]) for r in records}
     if len(commands) > 1:
         commands = {re.sub(r"--method \S+", "--method METHOD", command) for command in commands}
+    if len(commands) > 1:
+        commands = {re.sub(r"--features \S+", "--features FEATURES", command) for command in commands}
     machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
     return f"Measured on {when} with {machine} by {' and '.join(f'`{c}`' for c in sorted(commands))}."
 

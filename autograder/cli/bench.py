@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ def bench(ctx: click.Context, target: Path | None) -> None:
         return
     ctx.invoke(kmeans, target=target / "kmeans.json" if target else None)
     ctx.invoke(gmm, target=target / "gmm.json" if target else None)
+    ctx.invoke(spectral, target=target / "spectral.json" if target else None)
     ctx.invoke(metrics, target=target / "metrics.json" if target else None)
     ctx.invoke(grading, target=target / "grading.json" if target else None)
     ctx.invoke(wire, target=target / "wire.json" if target else None)
@@ -91,6 +93,29 @@ def gmm(
 
 
 @bench.command()
+@click.option("--case", "names", multiple=True, help="Only so many patches; may be given several times.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each; the fastest counts."
+)
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Peak memory, each in a fresh process.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def spectral(names: tuple[str, ...] = (), rounds: int = 5, memory: bool = True, target: Path | None = None) -> None:
+    """Eigenvectors of the patch graph against TokenCut's and Deep Spectral's calls: time, likeness, memory."""
+    from benchmarks import spectral_speed
+
+    unknown = set(names) - set(spectral_speed.SIZES)
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(spectral_speed.SIZES)}")
+    result = spectral_speed.run(
+        names=names or tuple(spectral_speed.SIZES),
+        rounds=rounds,
+        memory=memory,
+        echo=lambda text: click.echo(text, err=str(target) == "-"),
+    )
+    _write(result, target)
+
+
+@bench.command()
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
 def metrics(target: Path | None = None) -> None:
     """Metrics against the plain loop over pairs of masks."""
@@ -143,6 +168,72 @@ def quality(dataset: str, method: str, limit: int | None, seed: int, target: Pat
             progress=lambda samples: tqdm(samples, desc=f"{method} on {dataset}", unit="image", leave=False),
         )
     except MissingDataset as missing:
+        raise click.ClickException(str(missing)) from None
+    click.echo(benchmark.table(result), err=str(target) == "-")
+    _write(result, target)
+
+
+@bench.command()
+@click.option("--dataset", default="camvid", show_default=True, help="Data set: camvid or camvid-tune.")
+@click.option("--features", default="minidino", show_default=True, help="none, color+position, or a network's name.")
+@click.option("--method", "methods", multiple=True, help="Only this method; may be given several times.")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="File of the network's weights.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many frames.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The first of three.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def semantic(
+    dataset: str,
+    features: str,
+    methods: tuple[str, ...],
+    weights: str | None,
+    limit: int | None,
+    seed: int,
+    target: Path | None,
+) -> None:
+    """How well frames of a driving video are divided into classes without labels."""
+    from benchmarks import semantic as benchmark
+
+    _measure_features(benchmark, dataset, features, target, methods=methods, weights=weights, limit=limit, seed=seed)
+
+
+@bench.command()
+@click.option("--dataset", default="ecssd", show_default=True, help="Data set: ecssd, ecssd-tune, davis16 or photos.")
+@click.option("--features", default="minidino", show_default=True, help="none, color+position, or a network's name.")
+@click.option("--method", "methods", multiple=True, help="Only this method; may be given several times.")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="File of the network's weights.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many images.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def foreground(
+    dataset: str,
+    features: str,
+    methods: tuple[str, ...],
+    weights: str | None,
+    limit: int | None,
+    seed: int,
+    target: Path | None,
+) -> None:
+    """How well each method finds the one object of a photo, with and without post-processing.
+
+    A second run gives the same numbers, and finds the features of networks in the cache.
+    """
+    from benchmarks import foreground as benchmark
+
+    _measure_features(benchmark, dataset, features, target, methods=methods, weights=weights, limit=limit, seed=seed)
+
+
+def _measure_features(benchmark, dataset: str, features: str, target: Path | None, **options) -> None:
+    from tqdm import tqdm
+
+    from unseg_helpers.backbones import BackboneUnavailable
+    from unseg_helpers.datasets import MissingDataset
+
+    bar = functools.partial(tqdm, desc=f"{features} on {dataset}", unit="image", leave=False)
+    try:
+        result = benchmark.run(dataset, features, progress=bar, **options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except (MissingDataset, BackboneUnavailable) as missing:
         raise click.ClickException(str(missing)) from None
     click.echo(benchmark.table(result), err=str(target) == "-")
     _write(result, target)

@@ -455,6 +455,83 @@ def test_foreground_iou_of_empty_masks():
     assert metrics.foreground_iou(empty, full) == metrics.foreground_iou(full, empty) == 0.0
 
 
+def test_foreground_accuracy_like_masks(seed):
+    true, pred = (labels > 2 for labels in noise(seed))
+    same = sum(t == p for t, p in zip(true.ravel(), pred.ravel(), strict=True)) / true.size
+    assert metrics.foreground_accuracy(true, pred) == pytest.approx(same)
+    assert metrics.foreground_accuracy(true * np.uint8(255), pred.astype(int)) == pytest.approx(same)
+    assert metrics.foreground_accuracy(true, ~true) == 0.0
+
+
+def test_foreground_accuracy_leaves_out_what_is_ignored():
+    true, pred = np.array([0, 1, 9, 9]), np.array([0, 0, 0, 1])
+    assert metrics.foreground_accuracy(true, pred, ignore=9) == 0.5
+    assert np.isnan(metrics.foreground_accuracy(np.full(3, 9), np.zeros(3, int), ignore=9))
+
+
+def plain_f(true, score, beta2, levels):
+    """Precision and recall of one mask after the other."""
+    values = []
+    for i in range(levels):
+        mask = score > i / levels
+        hit = (mask & true).sum()
+        precision, recall = hit / max(mask.sum(), 1), hit / max(true.sum(), 1)
+        values.append((1 + beta2) * precision * recall / (beta2 * precision + recall) if hit else 0.0)
+    return values
+
+
+def test_f_curve_is_that_of_one_mask_after_the_other(seed):
+    rng = np.random.default_rng(seed)
+    true = rng.random((9, 11)) < 0.3
+    score = np.clip(0.5 * true + 0.7 * rng.random(true.shape) - 0.1, 0, 1)
+    for beta2, levels in ((0.3, 255), (1.0, 7)):
+        got = metrics.f_curve(true, score, beta2=beta2, levels=levels)
+        np.testing.assert_allclose(got, plain_f(true, score, beta2, levels))
+
+
+def test_f_curve_of_a_mask_is_flat_and_that_of_nothing_is_zero(seed):
+    true, pred = (labels > 2 for labels in noise(seed))
+    hit = (true & pred).sum()
+    expected = 1.3 * hit / (0.3 * true.sum() + pred.sum())
+    np.testing.assert_allclose(metrics.f_curve(true, pred), expected)
+    assert not metrics.f_curve(true, np.zeros(true.shape)).any()
+    assert not metrics.f_curve(np.zeros((2, 2), bool), np.zeros((2, 2))).any()
+    np.testing.assert_allclose(metrics.f_curve(true, true), 1.0)
+
+
+def test_more_weight_on_recall_costs_masks_that_miss_much(seed):
+    rng = np.random.default_rng(seed)
+    true, score = rng.random(400) < 0.5, rng.random(400)
+    careful = metrics.f_curve(true, score, beta2=0.1)[-20:]
+    assert (metrics.f_curve(true, score, beta2=10)[-20:] <= careful).all()
+
+
+def test_max_f_has_one_threshold_for_all_images():
+    true = np.array([1, 0])
+    bright, dark = np.array([0.9, 0.6]), np.array([0.3, 0.1])  # each is perfect at a threshold of its own
+    assert metrics.max_f([true], [bright]) == metrics.max_f([true], [dark]) == 1.0
+    # at .6 to .9 the dark image is empty; at .1 to .3 the bright one is all foreground: F = 1.3 / (0.3 + 2)
+    assert metrics.max_f([true, true], [bright, dark]) == pytest.approx((1 + 1.3 / 2.3) / 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: metrics.f_curve(np.zeros((2, 3), int), np.zeros((3, 2))), "same shape"),
+        (lambda: metrics.f_curve(np.zeros(0, int), np.zeros(0)), "a pixel"),
+        (lambda: metrics.f_curve([0, 1], [0.0, 1.5]), "between 0 and 1, got values from 0 to 1.5"),
+        (lambda: metrics.f_curve([0, 1], [0.0, np.nan]), "between 0 and 1"),
+        (lambda: metrics.f_curve([0, 1], [0.0, 1.0], beta2=0), "beta2 must be above 0"),
+        (lambda: metrics.f_curve([0, 1], [0.0, 1.0], levels=0), "levels at least 1"),
+        (lambda: metrics.max_f([[0, 1]], []), "one pair for each image, got 1 and 0"),
+        (lambda: metrics.max_f([], []), "got 0 and 0"),
+    ],
+)
+def test_f_refuses(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
 def test_annotators_one_by_one(seed):
     truths = np.stack([noise(seed + i, n_true=2 + i)[0] for i in range(4)])
     _, pred = noise(seed)
