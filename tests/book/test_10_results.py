@@ -202,6 +202,28 @@ def test_published_numbers_of_foreground_are_marked_as_such():
         assert method in foreground.METHODS
 
 
+def test_mini_dino_gains_what_the_course_asks_for_and_passes_the_ellipse():
+    ours, color = object_rows("minidino"), object_rows(foreground.COLOR)
+    for method in set(foreground.methods_for("minidino")) & set(foreground.methods_for(foreground.COLOR)):
+        assert ours[method, False]["iou"]["mean"] > color[method, False]["iou"]["mean"], method
+    for method in ("spectral", "spectral-tuned"):
+        assert foreground_gain_over_color(method)["mean"] > 0.1
+    assert ours["spectral-tuned", False]["iou"]["mean"] > object_rows("none")["center-ellipse", False]["iou"]["mean"]
+    assert ours["tokencut", False]["iou"]["mean"] < ours["spectral", False]["iou"]["mean"]
+    shared = [method for method in foreground.methods_for("minidino") if (method, False) in color]
+    assert min(shared, key=lambda method: foreground_gain_over_color(method)["mean"]) == "lost"
+
+
+def foreground_gain_over_color(method):
+    return tables.foreground_gain(("minidino", method, False), (foreground.COLOR, method, False))
+
+
+def test_mini_dino_finds_more_than_color_in_videos_but_less_than_the_ellipse():
+    ellipse = object_rows("none", "davis16")["center-ellipse", False]["iou"]["mean"]
+    ours, color = object_rows("minidino", "davis16"), object_rows(foreground.COLOR, "davis16")
+    assert all(color[row]["iou"]["mean"] < ours[row]["iou"]["mean"] < ellipse for row in color if row in ours)
+
+
 def test_color_finds_next_to_nothing_in_videos():
     ellipse = object_rows("none", "davis16")["center-ellipse", False]["iou"]["mean"]
     assert ellipse < object_rows("none")["center-ellipse", False]["iou"]["mean"] - 0.1
@@ -230,6 +252,11 @@ def test_segments_first_do_not_help_color():
     assert all(rows[name]["miou"]["most"] < rows["kmeans"]["miou"]["least"] for name in ("spectral", "spectral-all"))
 
 
+def test_mini_dino_is_no_help_in_the_street():
+    ours, color, position = (class_rows(name) for name in ("minidino", foreground.COLOR, foreground.NONE))
+    assert ours["kmeans"]["miou"]["mean"] < position["kmeans"]["miou"]["mean"] < color["kmeans"]["miou"]["mean"]
+
+
 # ---- segments from eigenvectors -------------------------------------------------------------------------------------
 
 
@@ -238,3 +265,7 @@ def test_eigenvectors_cover_about_as_well_as_a_mixture_but_have_coarse_contours(
     assert clearly(gain("spectral-color", "kmeans", "covering"))
     others = ("kmeans", "gmm")
     assert all(mean("spectral-color", "boundary_f", "test") < mean(name, "boundary_f", "test") for name in others)
+
+
+def test_mini_dino_covers_less_of_what_people_outline():
+    assert clearly(gain("spectral-color", "spectral-minidino", "covering"))
