@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,18 +111,18 @@ def _grade(
     failure, started = None, time.monotonic()
     try:
         with (
-            _interruptible() as stop_if_interrupted,
+            _interruptible() as whole,
             _progress(len(sources), len(kept)) as (advance, echo),
             closing(_graded(jobs, order, workers, scheduler)) as graded,
         ):
             for place, report in graded:
                 is_alone = len(sources) == 1
                 text = terminal.render(report, color=sys.stdout.isatty()) if is_alone else _line(report)
-                output.add(place, report)
-                if not is_quiet:
-                    echo(text)
-                advance()
-                stop_if_interrupted()
+                with whole():
+                    output.add(place, report)
+                    if not is_quiet:
+                        echo(text)
+                    advance()
     except KeyboardInterrupt:
         failure = "interrupted"
     except (CourseError, ClusterError) as error:
@@ -281,29 +281,39 @@ def _one_thread() -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], None]]:
-    """What to call after each submission: raises KeyboardInterrupt if one was swallowed.
+def _interruptible() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A context for what must not be done by halves: Ctrl-C is heard at its end, a second one at once.
 
-    Python throws an exception away that strikes while an object is being deleted, and a cluster deletes many.
+    A result that is noted in the journal, but not among those of this run, would be lost with the journal. And Python
+    throws an exception away that strikes while an object is being deleted, and a cluster deletes many: so each end
+    also looks whether there was one.
     """
-    count = 0
+    count, is_held = 0, False
 
     def note(*_) -> None:
         nonlocal count
         count += 1
-        raise KeyboardInterrupt
+        if not is_held or count > 1:
+            raise KeyboardInterrupt
 
-    def stop() -> None:
+    @contextmanager
+    def whole() -> Iterator[None]:
+        nonlocal is_held
+        is_held = True
+        try:
+            yield
+        finally:
+            is_held = False
         if count:
             raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGINT, note)
     except ValueError:  # only the main thread may
-        yield stop
+        yield whole
         return
     try:
-        yield stop
+        yield whole
     finally:
         signal.signal(signal.SIGINT, before)
 

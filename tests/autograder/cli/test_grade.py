@@ -16,6 +16,7 @@ from toy import COURSE, SOLUTION
 
 from autograder import grading, release
 from autograder.cli import COMMANDS, main
+from autograder.report.results import Journal
 from autograder.sandbox import why_not
 
 needs_sandbox = pytest.mark.skipif(why_not() is not None, reason=f"no sandbox here: {why_not()}")
@@ -236,6 +237,20 @@ def test_control_c_with_workers_keeps_what_is_done_and_says_so_without_noise(tmp
     assert status == 1 and 3 <= len(reports) < 8 and not run.part.exists()
     assert f"interrupted ({8 - len(reports)} of 8 not graded; the same command with --resume" in said
     assert "Traceback" not in said and all("30 / 30" in text for text in said.splitlines()[: len(reports)])
+
+
+@needs_sandbox
+def test_control_c_while_a_result_is_written_loses_nothing(run, folder, tmp_path, monkeypatch):
+    write, json_file = Journal.add, tmp_path / "r.json"
+
+    def interrupted(self, report):
+        write(self, report)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Journal, "add", interrupted)
+    result = run("grade", folder, "--json", json_file)
+    assert result.exit_code == 1 and "interrupted" in result.output
+    assert len(json.loads(json_file.read_text())) == 1 and not json_file.with_name("r.json.part").exists()
 
 
 @needs_sandbox
