@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,18 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = Path(os.environ.get("UNSEG_BOOK", ROOT / "_build" / "html"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # No name but this machine's is found, so that nothing leaves it; what a page asks for is recorded all the same.
-    # (Playwright's own interception would also switch the browser's cache off, and each page would load 6 MB again.)
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 
 
 def pages() -> list[str]:
@@ -63,21 +50,6 @@ def address():
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium, driven by playwright."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"
-    )
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("chromium is not installed (apt-get install chromium): pages are not opened")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @dataclass

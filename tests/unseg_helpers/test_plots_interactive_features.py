@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ pytest.importorskip("plotly", reason="interactive figures need plotly: pip insta
 
 from unseg_helpers import plots_features
 from unseg_helpers import plots_interactive_features as pif
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def held(explorer):
@@ -66,39 +63,32 @@ def test_explorer_of_a_page_is_light():
 
 
 @pytest.mark.browser
-def test_explorer_answers_a_click_and_the_arrow_keys(tmp_path):
+@pytest.mark.xdist_group("browser")
+def test_explorer_answers_a_click_and_the_arrow_keys(tmp_path, chromium):
     """In a browser: the words say what the arrays say."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"
-    )
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     image, features, truth = scene()
     page_file = tmp_path / "page.html"
     page_file.write_text(
         "<!doctype html><meta charset=utf-8>"
         + pif.similarity_explorer(image, features, truth=truth, top=5, start=(0, 0))._repr_html_()
     )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 900, "height": 600})
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(page_file.as_uri())
-        page.wait_for_selector("[role=group][data-ready]")
-        said = page.locator("[aria-live]")
-        first = said.inner_text()
-        picture = page.evaluate("document.querySelectorAll('canvas')[1].toDataURL()")
-        page.locator("[role=group]").focus()
-        page.keyboard.press("ArrowRight")
-        page.keyboard.press("ArrowDown")
-        second = said.inner_text()
-        box = page.locator("canvas").nth(1).bounding_box()
-        page.mouse.click(box["x"] + box["width"] * 5.5 / 6, box["y"] + box["height"] * 3.5 / 4)
-        third = said.inner_text()
-        drawn = page.evaluate("document.querySelectorAll('canvas')[1].toDataURL()")
-        browser.close()
+    page = chromium.new_page(viewport={"width": 900, "height": 600})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(page_file.as_uri())
+    page.wait_for_selector("[role=group][data-ready]")
+    said = page.locator("[aria-live]")
+    first = said.inner_text()
+    picture = page.evaluate("document.querySelectorAll('canvas')[1].toDataURL()")
+    page.locator("[role=group]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    second = said.inner_text()
+    box = page.locator("canvas").nth(1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 5.5 / 6, box["y"] + box["height"] * 3.5 / 4)
+    third = said.inner_text()
+    drawn = page.evaluate("document.querySelectorAll('canvas')[1].toDataURL()")
+    page.close()
     assert errors == []
     assert drawn != picture
     labels = plots_features.patch_labels(truth, (4, 6)).ravel()
