@@ -148,3 +148,11 @@ def test_every_figure_has_words(chapter):
     drawing = [cell for cell in cells if re.search(r"^(fig = |fig, axes? = )", cell, re.MULTILINE)]
     assert len(drawing) >= 10
     assert all("alt:" in cell and "caption:" in cell for cell in drawing)
+
+
+def test_curve_of_the_training_is_drawn_for_the_heads_that_were_trained(chapter):
+    pytest.importorskip("torch")
+    from unseg_helpers.minidino.model import Head
+
+    outputs = len(Head().directions)
+    assert f"draw_training(log, n_outputs={outputs})" in chapter

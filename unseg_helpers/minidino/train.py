@@ -35,7 +35,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is learned with; the defaults trained the weights that the course ships."""
+    """What is learned with. ``MODEL_CARD.md`` says in what the training of the shipped weights differed."""
 
     batch: int = 32
     # Until which share of the run, sides of global and local crops in pixels. Small crops first: most of what there is
@@ -45,7 +45,7 @@ class Recipe:
     patch_weight: float = 1.0  # of the loss of patches beside that of photos
     global_scale: tuple[float, float] = (0.3, 1.0)
     local_scale: tuple[float, float] = (0.06, 0.3)
-    lr: float = 5e-4
+    lr: float = 1e-3
     final_lr: float = 1e-6
     warmup: float = 0.05  # shares of the run
     weight_decay: tuple[float, float] = (0.04, 0.4)
