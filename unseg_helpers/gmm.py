@@ -28,6 +28,7 @@ from scipy.linalg import solve_triangular
 
 from unseg_helpers import _gmm_fast as fast
 from unseg_helpers import kmeans as km
+from unseg_helpers._device import of_torch, resolve
 
 __all__ = [
     "Mixture",
@@ -588,11 +589,11 @@ def _repaired(
 
 
 def _points(x: NDArray, weights: NDArray | None, k: int, device: str) -> fast.Base:
-    """Where to compute; the device is chosen as in k-means."""
+    """Where to compute."""
+    device = resolve(device)
     if device == "cpu":
         return fast.Points(x, weights, k)
-    where = getattr(km._points(np.zeros((1, 1)), None, device), "device", None)
-    return fast.Points(x, weights, k) if where is None else fast.TorchPoints(x, weights, k, where)
+    return fast.TorchPoints(x, weights, k, of_torch(device))
 
 
 # ---- what a mixture is good for ---------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unseg_helpers import _kmeans_fast as fast
+from unseg_helpers._device import of_torch, resolve
 
 __all__ = [
     "KMeansResult",
@@ -415,27 +416,10 @@ def _lloyd(points: fast.Points, centers: NDArray, max_iter: int, callback: Calla
 
 def _points(x: NDArray, weights: NDArray | None, device: str) -> fast.Points | fast.TorchPoints:
     """Where to compute."""
+    device = resolve(device)
     if device == "cpu":
         return fast.Points(x, weights)
-    if not (device in ("auto", "cpu:torch", "mps") or str(device).split(":")[0] == "cuda"):
-        raise ValueError(f'device must be "cpu", "auto", "cuda", "cuda:N", "mps" or "cpu:torch", got {device!r}')
-    try:
-        import torch
-    except ModuleNotFoundError:
-        if device == "auto":
-            return fast.Points(x, weights)
-        raise ModuleNotFoundError(
-            f'device={device!r} needs PyTorch, which is not installed; use device="cpu" or pip install torch'
-        ) from None
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if device == "auto":
-        device = "cuda" if cuda else "mps" if mps else "cpu"
-        return _points(x, weights, device)
-    if device == "cpu:torch":
-        return fast.TorchPoints(x, weights, "cpu")
-    if not (mps if device == "mps" else cuda):
-        raise ValueError(f'device={device!r} is not there: PyTorch finds no such GPU; use "auto" or "cpu"')
-    return fast.TorchPoints(x, weights, device)
+    return fast.TorchPoints(x, weights, of_torch(device))
 
 
 # ---- how many clusters ------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unseg_helpers import _lanczos
 from unseg_helpers import affinity as aff
+from unseg_helpers._device import of_torch, resolve
 
 if TYPE_CHECKING:
     from unseg_helpers.features import PatchFeatures
@@ -145,7 +145,7 @@ def eigenvectors(W, k: int = 2, *, solver: Solver = "auto", device: str = "cpu",
     """
     if solver not in ("auto", "lanczos", "lobpcg", "dense"):
         raise ValueError(f'solver must be "auto", "lanczos", "lobpcg" or "dense", got {solver!r}')
-    device = _device(device)
+    device = resolve(device)
     if device != "cpu" and solver in ("auto", "lanczos"):
         return eigenvectors_batch([W], k, device=device, seed=seed)[0]
     W = aff._as_affinity(W)
@@ -194,7 +194,7 @@ def eigenvectors_batch(Ws: Sequence, k: int = 2, *, device: str = "cpu", seed: i
     ValueError
         As `eigenvectors`, with the number of the graph.
     """
-    device = _device(device)
+    device = resolve(device)
     checked = []
     for i, W in enumerate(Ws):
         try:
@@ -847,7 +847,7 @@ def _on_device(Ws: list, k: int, device: str, seed: int) -> list[Spectrum | None
     """Graphs of one size with PyTorch, as many at a time as fit; None for those that are not to be trusted."""
     import torch
 
-    device = "cpu" if device == "cpu:torch" else device
+    device = of_torch(device)
     n = Ws[0].shape[0]
     result: list[Spectrum | None] = []
     step = max(1, DEVICE_BYTES // (4 * n * n))
@@ -891,31 +891,6 @@ def _threads(n: int):
 
 
 # ---- what the caller may get wrong ------------------------------------------------------------------------------
-
-
-def _device(device: str) -> str:
-    """A device that is there: "cpu", or one of PyTorch's."""
-    device = str(device)
-    if device == "cpu":
-        return device
-    if not (device in ("auto", "cpu:torch", "mps") or device.split(":")[0] == "cuda"):
-        raise ValueError(f'device must be "cpu", "auto", "cuda", "cuda:N", "mps" or "cpu:torch", got {device!r}')
-    if find_spec("torch") is None:
-        if device == "auto":
-            return "cpu"
-        raise ModuleNotFoundError(
-            f'device={device!r} needs PyTorch, which is not installed; use device="cpu" or pip install torch'
-        )
-    if device == "cpu:torch":
-        return device
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if device == "auto":
-        return "cuda" if cuda else "mps" if mps else "cpu"
-    if not (mps if device == "mps" else cuda):
-        raise ValueError(f'device={device!r} is not there: PyTorch finds no such GPU; use "auto" or "cpu"')
-    return device
 
 
 def _as_k(k: int, n: int) -> int:

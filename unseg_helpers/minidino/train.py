@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from unseg_helpers.backbones import choose_device
 from unseg_helpers.minidino import photos as data
 from unseg_helpers.minidino.augment import crops, same_place
 from unseg_helpers.minidino.knn import knn_accuracy
@@ -88,7 +89,7 @@ class Settings:
 class Trainer:
     """Student, teacher, center and optimizer, and one step of them."""
 
-    def __init__(self, recipe: Recipe, device: str, seed: int):
+    def __init__(self, recipe: Recipe, device: str | torch.device, seed: int):
         torch.manual_seed(seed)
         self.recipe, self.device = recipe, torch.device(device)
         self.student = Network().to(self.device)
@@ -218,12 +219,6 @@ def _replace(path: Path, write) -> None:
     os.replace(temporary, path)
 
 
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def train(
     photos_path: Path,
     out: Path,
@@ -264,7 +259,7 @@ def train(
     """
     recipe = recipe or Recipe()
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(recipe, _device(device), seed)
+    trainer = Trainer(recipe, choose_device(device), seed)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=trainer.device, weights_only=True))
