@@ -18,6 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unseg_helpers import minidino
+
 if TYPE_CHECKING:
     import torch
 
@@ -214,7 +216,7 @@ def available(name: str) -> bool:
     """
     check_name(name)
     if name == "minidino":
-        return minidino_weights().is_file()
+        return minidino.WEIGHTS.is_file()
     return has_torch() and in_hub_folder(name) is not None
 
 
@@ -295,11 +297,6 @@ def choose_device(device: str | torch.device) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def minidino_weights() -> Path:
-    """The file of our own weights, in this package."""
-    return Path(__file__).parent / "minidino" / "weights.safetensors"
-
-
 def _load_minidino(weights: Path | None, device: str | torch.device) -> Backbone:
     path = locate("minidino") if weights is None else weights
     if not has_torch():
@@ -336,7 +333,7 @@ def locate(name: str) -> Path:
     """The file of a backbone's weights, downloaded from the hub if it is not in the hub's folder yet."""
     check_name(name)
     if name == "minidino":
-        path = minidino_weights()
+        path = minidino.WEIGHTS
         if not path.is_file():
             raise BackboneUnavailable(f"this installation of unseg lacks {path.name} of mini-DINO: install it again")
         return path

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["PATCH", "WEIGHTS", "load"]
 
 PATCH = 8  # pixels
+WIDTH = 192
+DEPTH = 6
+HEADS = 3
+GRID = 12  # of the learned position embedding: 96 pixels; interpolated for any other size
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
 
 def load(device: str = "cpu") -> VisionTransformer:
     """The model with the weights that the course ships, in eval mode: (b, 3, H, W) normalized images -> (b, 192)."""
-    from safetensors.torch import load_file
-
-    from unseg_helpers.minidino.model import build
+    from unseg_helpers.minidino.model import build, load_weights
 
     model = build()
-    model.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
+    load_weights(model, WEIGHTS)
     return model.requires_grad_(False).eval().to(device)

@@ -5,15 +5,13 @@ Notation: b images, d channels of a token, k outputs of the head.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-PATCH = 8
-WIDTH = 192
-DEPTH = 6
-HEADS = 3
-GRID = 12  # of the learned position embedding: 96 pixels; interpolated for any other size
+from unseg_helpers.minidino import DEPTH, GRID, HEADS, PATCH, WIDTH
 
 
 def build() -> VisionTransformer:
@@ -28,6 +26,13 @@ def build() -> VisionTransformer:
         global_pool="token",
         dynamic_img_size=True,
     )
+
+
+def load_weights(backbone: nn.Module, path: Path) -> None:
+    """Fill a backbone with weights of a file, of whichever precision."""
+    from safetensors.torch import load_file
+
+    backbone.load_state_dict({name: value.float() for name, value in load_file(path).items()})
 
 
 class Head(nn.Module):

@@ -7,19 +7,19 @@ token; a = 3 heads of attention of d / a features each.
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
+from unseg_helpers.backbones import IMAGENET_MEAN, IMAGENET_STD
+from unseg_helpers.minidino import DEPTH, GRID, HEADS, PATCH, WEIGHTS
+
 __all__ = ["Facets", "forward", "interpolation", "load_weights", "patchify"]
 
-PATCH, HEADS, DEPTH, GRID = 8, 3, 6, 12
-WEIGHTS = Path(__file__).with_name("weights.safetensors")
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet: what all published DINO networks subtract
-STD = np.array([0.229, 0.224, 0.225], np.float32)
+MEAN = np.array(IMAGENET_MEAN, np.float32)  # what all published DINO networks subtract
+STD = np.array(IMAGENET_STD, np.float32)
 
 Weights = dict[str, NDArray[np.float32]]
 

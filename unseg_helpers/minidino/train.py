@@ -24,14 +24,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unseg_helpers.backbones import choose_device
+from unseg_helpers.backbones import IMAGENET_MEAN, IMAGENET_STD, choose_device
 from unseg_helpers.minidino import photos as data
 from unseg_helpers.minidino.augment import crops, same_place
 from unseg_helpers.minidino.knn import knn_accuracy
 from unseg_helpers.minidino.loss import dino_loss, patch_loss, update_center, update_teacher
-from unseg_helpers.minidino.model import Network
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from unseg_helpers.minidino.model import Network, load_weights
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ class Trainer:
         other = [p for p in self.student.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW([{"params": decayed}, {"params": other, "weight_decay": 0.0}], lr=recipe.lr)
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.mean = torch.tensor(MEAN, device=self.device)[:, None, None]
-        self.std = torch.tensor(STD, device=self.device)[:, None, None]
+        self.mean = torch.tensor(IMAGENET_MEAN, device=self.device)[:, None, None]
+        self.std = torch.tensor(IMAGENET_STD, device=self.device)[:, None, None]
         self.seconds = self.steps = self.seen = 0
 
     def views(self, photos: Tensor, sizes: Tensor, sides: tuple[int, int]) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -203,12 +201,6 @@ def save_weights(backbone: nn.Module, path: Path) -> None:
 
     values = {name: value.detach().cpu().half().contiguous() for name, value in backbone.state_dict().items()}
     _replace(path, lambda temporary: save_file(values, temporary))
-
-
-def load_weights(backbone: nn.Module, path: Path) -> None:
-    from safetensors.torch import load_file
-
-    backbone.load_state_dict({name: value.float() for name, value in load_file(path).items()})
 
 
 def _replace(path: Path, write) -> None:
