@@ -1,8 +1,9 @@
 """Ensembles: cluster what another method has segmented, or let several segmentations vote.
 
 `gmm_kmeans` is the two-stage method of the scene-segmentation paper: a first method segments the image, every segment
-is painted with its mean color, and k-means clusters the painted image. Any first stage will do, so a network's labels
-can take the mixture's place. The second stage can only merge segments of the first.
+is painted with its mean color, and k-means clusters the painted image. Any first stage will do; in `cnn_kmeans` it is
+the network that is trained on the image. The second stage can only merge segments of the first. The other order,
+k-means first, is ``start_labels`` of `unseg_helpers.kanezaki.fit`.
 
 `co_association` is a vote [1]_: two places belong together as often as the given segmentations say so. Superpixels
 keep it small, and merging only what touches keeps regions in one piece.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,10 @@ from unseg_helpers import gmm
 from unseg_helpers import kmeans as km
 from unseg_helpers.features import pixel_features
 
-__all__ = ["recluster", "gmm_kmeans", "members", "co_association"]
+if TYPE_CHECKING:
+    from unseg_helpers.kanezaki import Recipe
+
+__all__ = ["recluster", "gmm_kmeans", "cnn_kmeans", "members", "co_association"]
 
 RngLike = np.random.Generator | int | None
 
@@ -155,6 +159,71 @@ def gmm_kmeans(
     return recluster(image, labels, k, **options)
 
 
+def cnn_kmeans(
+    image: ArrayLike,
+    k: int,
+    *,
+    recipe: str | Recipe = "kim2020",
+    size: int | None = None,
+    train_iter: int | None = None,
+    device: str = "auto",
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    space: Literal["rgb", "lab"] = "rgb",
+    position: float = 0.0,
+    n_init: int = 1,
+    max_iter: int = 100,
+    rng: RngLike = None,
+) -> NDArray[np.int32]:
+    """Segment with the network that is trained on the image, then cluster the segmented image with k-means.
+
+    It is `gmm_kmeans` with `unseg_helpers.kanezaki.segment` as its first stage. The network is meant to leave more
+    segments than k: with no more than k, the second stage changes nothing.
+
+    Parameters
+    ----------
+    image : array of shape (h, w, 3)
+        RGB, uint8 or floating point between 0 and 1.
+    k : int
+        Number of segments wanted.
+    recipe, size, device, dtype
+        As in `unseg_helpers.kanezaki.segment`.
+    train_iter : int, optional
+        Most steps of training, in place of the recipe's.
+    space, position, n_init, max_iter
+        Of the second stage, as in `recluster`.
+    rng : Generator, int or None
+        Draws the network's seed and the start of k-means.
+
+    Returns
+    -------
+    array of shape (h, w), int32
+        0 to k - 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    ModuleNotFoundError
+        If torch is not installed.
+
+    Examples
+    --------
+    >>> from unseg_helpers.kanezaki import Recipe
+    >>> image = np.zeros((6, 8, 3), np.uint8)
+    >>> image[:, 4:] = 255
+    >>> labels = cnn_kmeans(image, 2, recipe=Recipe(channels=8, layers=1), train_iter=3, device="cpu", rng=0)
+    >>> labels[0, 0] == labels[2, 2] != labels[2, 5] == labels[3, 6]
+    np.True_
+    """
+    from unseg_helpers import kanezaki
+
+    rng = np.random.default_rng(rng)
+    k = km._as_count(k, "k")
+    seed = int(rng.integers(2**31))
+    first = kanezaki.segment(image, recipe, size=size, max_iter=train_iter, seed=seed, device=device, dtype=dtype)
+    return gmm_kmeans(image, k, first=first, space=space, position=position, n_init=n_init, max_iter=max_iter, rng=rng)
+
+
 # ---- a vote -----------------------------------------------------------------------------------------------------
 
 MEMBERS = (  # (method, k, weight of the position): a few colors and many, with and without position
@@ -196,8 +265,8 @@ def co_association(
     *,
     image: ArrayLike | None = None,
     superpixels: ArrayLike | None = None,
-    n_superpixels: int = 500,
-    color: float = 1.0,
+    n_superpixels: int = 1600,
+    color: float = 0.5,
 ) -> NDArray[np.int32]:
     """Let several segmentations vote, and merge neighbors until k regions are left.
 
@@ -217,7 +286,7 @@ def co_association(
     superpixels : array of shape (h, w), integer, optional
         What is merged; any integers. A superpixel in several pieces counts as one.
     n_superpixels : int
-        About how many SLIC makes.
+        About how many SLIC makes. They should be small: an edge that a superpixel misses is lost.
     color : float
         Weight of the color, at least 0; Lab divided by 100. 0 needs no image.
 

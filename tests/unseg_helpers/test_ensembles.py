@@ -73,6 +73,21 @@ def test_another_first_stage_takes_the_place_of_the_mixture(image, seed):
     np.testing.assert_array_equal(by_function, ensembles.recluster(image, stripes, 2, rng=np.random.default_rng(seed)))
 
 
+def test_cnn_kmeans_is_its_two_stages(image):
+    pytest.importorskip("torch")
+    from unseg_helpers import kanezaki
+
+    recipe = kanezaki.Recipe(channels=8, layers=1)
+    rng = np.random.default_rng(3)
+    first = kanezaki.segment(image, recipe, size=20, max_iter=3, seed=int(rng.integers(2**31)), device="cpu")
+    assert len(np.unique(first)) > 3
+    expected = ensembles.recluster(image, first, 3, space="lab", rng=rng)
+    options = {"recipe": recipe, "size": 20, "train_iter": 3, "device": "cpu", "space": "lab"}
+    new = ensembles.cnn_kmeans(image, 3, **options, rng=3)
+    np.testing.assert_array_equal(new, expected)
+    np.testing.assert_array_equal(new, ensembles.cnn_kmeans(image, 3, **options, rng=3))
+
+
 # ---- the vote ----------------------------------------------------------------------------------------------------
 
 
