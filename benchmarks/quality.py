@@ -12,12 +12,12 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_helpers import affinity, datasets, ensembles, features, gmm, kmeans, metrics, postprocess, spectral
+from unseg_helpers import affinity, datasets, ensembles, features, gmm, kanezaki, kmeans, metrics, postprocess, spectral
 from unseg_helpers.datasets.packs import BSDS300_TEST
 
 Segmenter = Callable[..., NDArray[np.integer]]  # (image, seed=..., **settings) -> (h, w) labels
@@ -47,6 +47,7 @@ class Dataset:
 
 PAPER_FIVE = ("25098", "3096", "35058", "22090", "23025")  # the images that the scene-segmentation paper prints
 GOALS_30 = BSDS300_TEST[0:90:3]  # the images that the course's goals refer to: every third test image
+FIFTY = tuple(dict.fromkeys([*PAPER_FIVE, *GOALS_30, *BSDS300_TEST]))[:50]  # where training each image takes long
 
 
 class Listed(Sequence):
@@ -184,10 +185,59 @@ def gmm_kmeans_scikit_learn(
     return model.labels_[of].reshape(first.shape)
 
 
-def co_association_ours(image: NDArray, *, seed: int, k: int, smooth: float, color: float) -> NDArray[np.integer]:
-    """Four k-means and four mixtures vote on which superpixels belong together."""
+def cnn_ours(
+    image: NDArray, *, seed: int, recipe: str, size: int, max_iter: int, dtype: str, least: float = 0.0, **changes
+) -> NDArray[np.integer]:
+    """A network trained on the image; `changes` are to the recipe."""
+    made = replace(kanezaki.RECIPES[recipe], **changes)
+    return kanezaki.segment(
+        image, made, size=size, least=least, max_iter=max_iter, seed=seed, device="cpu", dtype=dtype
+    )
+
+
+def cnn_as_published(
+    image: NDArray, *, seed: int, recipe: str, size: int, max_iter: int, dtype: str, **changes
+) -> NDArray[np.integer]:
+    """The published loop written plainly, from the same weights, at the same size, in float32."""
+    from skimage.transform import resize
+
+    from benchmarks import kanezaki_speed
+
+    h, w = image.shape[:2]
+    small = (round(h * size / max(h, w)), round(w * size / max(h, w)))
+    photo = (resize(image, small, anti_aliasing=True) * 255).round().astype(np.uint8)
+    made = replace(kanezaki.RECIPES[recipe], **changes)
+    case = kanezaki_speed.Case("", photo, made)
+    labels = kanezaki_speed.plainly(case, max_iter, "cpu", seed).labels
+    rows, columns = (np.arange(n) * m // n for n, m in zip((h, w), small, strict=True))
+    return labels[rows[:, None], columns]
+
+
+def cnn_kmeans_ours(image: NDArray, *, seed: int, k: int, space: str, position: float, **options) -> NDArray:
+    """The network's segments painted with their mean color; k-means on the painted image."""
+    first = cnn_ours(image, seed=seed, **options)
+    return ensembles.recluster(image, first, k, space=space, position=position, n_init=5, rng=seed)
+
+
+def kmeans_cnn_ours(
+    image: NDArray, *, seed: int, k: int, position: float, recipe: str, size: int, max_iter: int, dtype: str, **changes
+) -> NDArray[np.integer]:
+    """The clusters of k-means are the targets of the network's first steps."""
+    start = kmeans.segment(image, k, position=position, rng=seed)
+    made = replace(kanezaki.RECIPES[recipe], **changes)
+    return kanezaki.segment(
+        image, made, size=size, start_labels=start, max_iter=max_iter, seed=seed, device="cpu", dtype=dtype
+    )
+
+
+def co_association_ours(
+    image: NDArray, *, seed: int, smooth: float, cnn: dict | None = None, **options
+) -> NDArray[np.integer]:
+    """Four k-means and four mixtures, if wanted a network too, vote on which superpixels belong together."""
     votes = ensembles.members(image, smooth=smooth, rng=seed)
-    return ensembles.co_association(votes, k, image=image, color=color)
+    if cnn is not None:
+        votes.append(cnn_ours(image, seed=seed, **cnn))
+    return ensembles.co_association(votes, image=image, **options)
 
 
 def spectral_ours(
@@ -214,14 +264,22 @@ GOALS = {  # the first 30 images of `bsds300`, mean over annotators
         "must reach": {"best_cluster": 0.62, "covering": 0.41},
         "ambitious": {"best_cluster": 0.69, "covering": 0.46},
     },
+    "cnn": {
+        "must reach": {"best_cluster": 0.57, "covering": 0.39},
+        "ambitious": {"best_cluster": 0.67, "covering": 0.45},
+    },
     "ensemble": {"ambitious": {"best_cluster": 0.79, "covering": 0.50}},
 }
-KMEANS_GOALS, GMM_GOALS, ENSEMBLE_GOALS = ({"bsds300": GOALS[name]} for name in ("kmeans", "gmm", "ensemble"))
+KMEANS_GOALS, GMM_GOALS, CNN_GOALS, ENSEMBLE_GOALS = ({"bsds300": one} for one in GOALS.values())
 _KMEANS_PEERS, _GMM_PEERS = {"scikit-learn": kmeans_scikit_learn}, {"scikit-learn": gmm_scikit_learn}
 _TWO_STEP_PEERS = {"scikit-learn": gmm_kmeans_scikit_learn}
 _LAB4 = {"k": 4, "space": "lab"}
 _KMEANS_COLOR = _LAB4 | {"n_init": 3, "position": 0.0}
 _GMM_FIRST = {"n_init": 1, "space": "lab", "position": 0.5, "smooth": 0.005, "kind": "full", "floor": 0.01}
+_CNN_SIZE = {"size": 120, "max_iter": 200, "dtype": "bfloat16"}
+_CNN = {"recipe": "kim2020", **_CNN_SIZE, "continuity": 10.0, "min_labels": 2}
+_CNN_PAPER = {"recipe": "shukla", **_CNN_SIZE}
+_VOTE = {"k": 12, "smooth": 0.005, "n_superpixels": 1600, "color": 0.5}
 _SPECTRAL = {"k": 5, "n_vectors": 10, "color_weight": 0.0}
 _GMM_COLOR = _LAB4 | {"n_init": 1, "position": 0.0, "kind": "full", "floor": 0.01}
 
@@ -289,6 +347,25 @@ METHODS = {
         _GMM_COLOR | {"blur": 0.02},
         "gmm without position, its responsibilities blurred before the labels",
     ),
+    # Networks trained on one image
+    "cnn": Method(
+        cnn_ours,
+        {},
+        _CNN | {"least": 0.02},
+        "a network trained on the image with twice the published weight of continuity; labels of less than a fiftieth "
+        "of the image are merged; settings chosen on ten training images of BSDS300",
+        CNN_GOALS,
+    ),
+    "cnn-published": Method(
+        cnn_ours,
+        {"as published": cnn_as_published},
+        {"recipe": "kim2020", **_CNN_SIZE},
+        "the network as in the authors' demo, 200 steps at a quarter of the size, weight of continuity 5",
+        CNN_GOALS,
+    ),
+    "cnn-paper": Method(
+        cnn_ours, {}, _CNN_PAPER, "the network trained as the scene-segmentation paper says, at a quarter of the size"
+    ),
     # Eigenvectors of a graph of patches
     "spectral-color": Method(
         spectral_ours,
@@ -314,13 +391,37 @@ METHODS = {
         {"k": 4, "k_first": 8, "n_init": 1, "space": "rgb", "position": 0.0, "kind": "spherical", "floor": 1e-6},
         "k-means on the image that a mixture segmented, with the features of gmm-paper",
     ),
+    "cnn-first": Method(cnn_ours, {}, _CNN, "the first step of cnn+kmeans alone: cnn without merging"),
+    "cnn+kmeans": Method(
+        cnn_kmeans_ours,
+        {},
+        _CNN | {"k": 4, "space": "lab", "position": 0.5},
+        "k-means on mean color and place of the segments of cnn-first; settings chosen on ten training images of "
+        "BSDS300",
+        ENSEMBLE_GOALS,
+    ),
+    "cnn+kmeans-paper": Method(
+        cnn_kmeans_ours,
+        {},
+        _CNN_PAPER | {"k": 4, "space": "rgb", "position": 0.0},
+        "k-means on the image that cnn-paper segmented",
+    ),
+    "kmeans+cnn": Method(
+        kmeans_cnn_ours,
+        {},
+        _CNN | {"k": 8, "position": 0.5},
+        "cnn-first, its targets in the first 30 steps from k-means with eight clusters",
+    ),
     "ensemble": Method(
         co_association_ours,
         {},
-        {"k": 12, "smooth": 0.005, "color": 1.0},
+        _VOTE,
         "four k-means and four mixtures vote, neighboring superpixels merge until k regions are left; settings chosen "
-        "on training images of BSDS300",
+        "on 60 training images of BSDS300",
         ENSEMBLE_GOALS,
+    ),
+    "ensemble+cnn": Method(
+        co_association_ours, {}, _VOTE | {"cnn": _CNN}, "the same with the network as a ninth voter", ENSEMBLE_GOALS
     ),
 }
 
@@ -438,7 +539,7 @@ def run(
     ours, *peers = segmenters
     return {
         "benchmark": "quality",
-        **record.environment(("unseg", "numpy", "scipy", "scikit-learn", "scikit-image")),
+        **record.environment(("unseg", "numpy", "scipy", "scikit-learn", "scikit-image", "torch")),
         "dataset": dataset,
         "method": method,
         "about": row.about,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ def bench(ctx: click.Context, target: Path | None) -> None:
     ctx.invoke(kmeans, target=target / "kmeans.json" if target else None)
     ctx.invoke(gmm, target=target / "gmm.json" if target else None)
     ctx.invoke(spectral, target=target / "spectral.json" if target else None)
+    ctx.invoke(kanezaki, target=target / "kanezaki.json" if target else None)
     ctx.invoke(metrics, target=target / "metrics.json" if target else None)
     ctx.invoke(grading, target=target / "grading.json" if target else None)
     ctx.invoke(wire, target=target / "wire.json" if target else None)
@@ -116,6 +118,44 @@ def spectral(names: tuple[str, ...] = (), rounds: int = 5, memory: bool = True, 
 
 
 @bench.command()
+@click.option("--case", "names", multiple=True, help="Size: full, half or third; may be given several times.")
+@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Steps of training in each run.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each; the fastest counts."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For the first weights.")
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Peak memory, each in a fresh process.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def kanezaki(
+    names: tuple[str, ...] = (),
+    steps: int = 8,
+    rounds: int = 3,
+    seed: int = 0,
+    memory: bool = True,
+    target: Path | None = None,
+) -> None:
+    """A training step of the CNN of one image against the published one written plainly: time, loss, memory."""
+    err = str(target) == "-"
+    if importlib.util.find_spec("torch") is None:
+        click.echo('kanezaki: not measured here: torch is not installed; pip install "unseg[deep]"', err=err)
+        return
+    from benchmarks import kanezaki_speed
+
+    unknown = set(names) - set(kanezaki_speed.SIDES)
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(kanezaki_speed.SIDES)}")
+    result = kanezaki_speed.run(
+        names=names or ("full",),
+        steps=steps,
+        rounds=rounds,
+        seed=seed,
+        memory=memory,
+        echo=lambda text: click.echo(text, err=err),
+    )
+    _write(result, target)
+
+
+@bench.command()
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
 def metrics(target: Path | None = None) -> None:
     """Metrics against the plain loop over pairs of masks."""
@@ -166,6 +206,44 @@ def quality(dataset: str, method: str, limit: int | None, seed: int, target: Pat
             limit=limit,
             seed=seed,
             progress=lambda samples: tqdm(samples, desc=f"{method} on {dataset}", unit="image", leave=False),
+        )
+    except MissingDataset as missing:
+        raise click.ClickException(str(missing)) from None
+    click.echo(benchmark.table(result), err=str(target) == "-")
+    _write(result, target)
+
+
+@bench.command()
+@click.option("--study", "name", default="cnn", show_default=True, help="Study: cnn or cnn-published.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many images, in place of the study's.")
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds, from 0 on.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that measure at a time."
+)
+@click.option(
+    "--parts", type=click.Path(path_type=Path, file_okay=False), help="Folder that keeps what is done, to go on later."
+)
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Write the results to this file; - for stdout.")
+def seeds(name: str, limit: int | None, seeds: int, workers: int, parts: Path | None, target: Path | None) -> None:
+    """How much a method's scores depend on its seed, and on one setting at a time.
+
+    Set OMP_NUM_THREADS=1 when several processes measure.
+    """
+    from tqdm import tqdm
+
+    from benchmarks import seeds as benchmark
+    from unseg_helpers.datasets import MissingDataset
+
+    if name not in benchmark.STUDIES:
+        raise click.BadParameter(f"{name!r}; there are {', '.join(benchmark.STUDIES)}", param_hint="--study")
+    try:
+        result = benchmark.run(
+            name,
+            limit=limit,
+            seeds=seeds,
+            workers=workers,
+            parts=parts,
+            progress=lambda done, total: tqdm(done, desc=name, total=total, unit="run", leave=False),
         )
     except MissingDataset as missing:
         raise click.ClickException(str(missing)) from None

@@ -161,12 +161,19 @@ def halves():
     return image + rng.integers(0, 30, image.shape, dtype=np.uint8), np.repeat([[0] * 18 + [1] * 18], 24, axis=0)
 
 
+SMALL_NETWORK = {"channels": 8, "max_iter": 100, "min_labels": 2, "continuity": 10.0}
+
+
 @pytest.mark.parametrize("method", [name for name, row in quality.METHODS.items() if row.settings])
 def test_every_method_and_its_peers_find_two_halves(halves, method):
     image, truth = halves
     row = quality.METHODS[method]
     for segmenter in (row.ours, *row.peers.values()):
-        two = {"k": 2} | ({"n_vectors": 2} if "n_vectors" in row.settings else {})
+        two = {name: 2 for name in ("k", "n_vectors") if name in row.settings}
+        if "recipe" in row.settings:
+            two |= SMALL_NETWORK
+        if "cnn" in row.settings:
+            two["cnn"] = row.settings["cnn"] | SMALL_NETWORK
         pred = segmenter(image, seed=0, **(row.settings | two))
         assert pred.shape == truth.shape and np.issubdtype(pred.dtype, np.integer)
         assert metrics.matched_accuracy(truth, pred) > 0.95

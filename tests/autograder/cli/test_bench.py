@@ -30,9 +30,22 @@ def test_json_to_standard_output_is_nothing_but_json(unseg):
     assert "covering" in result.stderr
 
 
+def test_seeds_keep_their_parts(unseg, monkeypatch, tmp_path):
+    from benchmarks import quality, seeds
+
+    monkeypatch.setitem(quality.DATASETS, "bsds300-all", quality.DATASETS["photos"])
+    monkeypatch.setitem(seeds.STUDIES, "cnn", seeds.Study("kmeans-color", {seeds.BASE: {}}, 9, "for this test"))
+    options = ("--study", "cnn", "--limit", 1, "--seeds", 2, "--parts", tmp_path / "parts", "--json", "-")
+    record = json.loads(unseg("seeds", *options).stdout)
+    assert record["seeds"] == [0, 1] and record["n_images"] == 1
+    assert len(list((tmp_path / "parts").iterdir())) == 2
+    assert json.loads(unseg("seeds", *options).stdout)["rows"] == record["rows"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("seeds", "--study", "magic"), "'magic'; there are cnn, cnn-published"),
         (("quality", "--dataset", "imagenet"), "'imagenet'; there are bsds300, bsds300-all"),
         (("quality", "--method", "magic"), "'magic'; there are one-segment, people, kmeans"),
         (("kmeans", "--case", "moon"), "moon; there are 3096-rgb"),
@@ -58,7 +71,15 @@ def test_missing_data_is_one_sentence_with_the_command(unseg, monkeypatch, tmp_p
 
 
 def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_path):
-    from benchmarks import gmm_speed, grading_speed, kmeans_speed, metrics_speed, spectral_speed, wire_fuzz
+    from benchmarks import (
+        gmm_speed,
+        grading_speed,
+        kanezaki_speed,
+        kmeans_speed,
+        metrics_speed,
+        spectral_speed,
+        wire_fuzz,
+    )
 
     def kmeans_run(**options):
         assert options["names"] == tuple(kmeans_speed.CASES) and options["memory"]
@@ -72,6 +93,12 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
         assert options["names"] == tuple(spectral_speed.SIZES) and options["memory"]
         return {"benchmark": "spectral"}
 
+    def kanezaki_run(**options):
+        assert options["names"] == ("full",) and options["memory"]
+        return {"benchmark": "kanezaki"}
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)  # as if torch were installed
+    monkeypatch.setattr(kanezaki_speed, "run", kanezaki_run)
     monkeypatch.setattr(kmeans_speed, "run", kmeans_run)
     monkeypatch.setattr(spectral_speed, "run", spectral_run)
     monkeypatch.setattr(gmm_speed, "run", gmm_run)
@@ -86,7 +113,8 @@ def test_without_a_subcommand_all_speed_benchmarks_run(unseg, monkeypatch, tmp_p
     result = unseg("--json", tmp_path)
     assert result.exit_code == 0, result.output
     records = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}
-    assert sorted(records) == ["gmm.json", "grading.json", "kmeans.json", "metrics.json", "spectral.json", "wire.json"]
+    names = ("gmm", "grading", "kanezaki", "kmeans", "metrics", "spectral", "wire")
+    assert sorted(records) == [f"{name}.json" for name in names]
     assert "100 times faster: reached" in result.output
     assert records["grading.json"]["cases"] == list(grading_speed.available())
     assert records["wire.json"]["seconds"] == 60
@@ -123,13 +151,23 @@ def test_an_input_that_breaks_the_decoder_is_shown_and_fails(unseg, monkeypatch)
 
 def test_subcommands():
     assert set(bench.commands) == {
-        *("faults", "foreground", "gmm", "grading", "kmeans", "metrics", "quality", "semantic", "spectral", "wire")
+        *("faults", "foreground", "gmm", "grading", "kanezaki", "kmeans", "metrics", "quality"),
+        *("seeds", "semantic", "spectral", "wire"),
     }
 
 
-def test_a_size_that_is_not_measured(unseg):
+def test_a_size_that_is_not_measured(unseg, monkeypatch):
     result = unseg("spectral", "--case", "901")
     assert result.exit_code == 2 and "784, 900, 3600" in result.stderr
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    result = unseg("kanezaki", "--case", "quarter")
+    assert result.exit_code == 2 and "full, half, third" in result.stderr
+
+
+def test_without_torch_the_network_is_not_measured(unseg, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = unseg("kanezaki")
+    assert result.exit_code == 0 and "torch is not installed" in result.stdout
 
 
 def test_faults_tell_what_was_lost_and_fail_then(unseg, monkeypatch):
