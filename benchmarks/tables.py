@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import quality as benchmark
+from benchmarks import seeds as seed_benchmark
 from unseg_helpers.datasets.packs import BSDS300_TEST
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,10 +89,17 @@ IMAGES = {  # name -> ids; None: all 300
     "all": None,
     "test": BSDS300_TEST,
     "goals": benchmark.GOALS_30,
+    "fifty": benchmark.FIFTY,
     "five": benchmark.PAPER_FIVE,
 }
-ABOUT = {"all": "images", "test": "test images", "goals": "of the test images", "five": "images of the paper"}
-COMPLETE = {"all": "all 300 images", "test": "the 100 test images", "goals": "30 of the test images"}
+ABOUT = {"test": "test images", "goals": "of the test images", "five": "images of the paper"}  # others: images
+COMPLETE = {  # name -> how many there are, and what they are called together
+    "all": (300, "all 300 images"),
+    "test": (100, "the 100 test images"),
+    "goals": (30, "30 of the test images"),
+    "fifty": (50, "50 images"),
+    "five": (5, "the five images of the paper"),
+}
 
 
 def measured(method: str, images: str | Sequence[str] = "all") -> tuple[dict, dict[str, benchmark.Columns]]:
@@ -126,25 +134,18 @@ def paired(first: str, second: str, images: str = "all") -> tuple[benchmark.Colu
 
 def _about(images: str, n: int) -> str:
     """Which images, in words."""
-    whole = {"all": 300, "test": 100, "goals": 30}.get(images)
-    return f"{COMPLETE[images] if n == whole else f'{n} {ABOUT[images]}'} of BSDS300"
+    whole, together = COMPLETE[images]
+    part = ABOUT.get(images, "images")
+    return f"{together if n == whole else f'{n} {part}'} of BSDS300"
 
 
 def _count(columns: benchmark.Columns) -> int:
     return len(columns["covering"])
 
 
-PENDING = "not measured yet"
-
-
-def methods(*names: str, images: str = "all", peers: bool = False, pending: Sequence[str] = ()) -> Table:
-    """Mean and standard error of each metric, one row for each method, if wanted each peer, and what is to come.
-
-    What is pending gets its row of scores as soon as its file is there.
-    """
+def methods(*names: str, images: str = "all", peers: bool = False, seconds: bool = False) -> Table:
+    """Mean and standard error of each metric, one row for each method and, if wanted, each peer and the time."""
     body, records, n = [], [], 300
-    arrived = [name for name in pending if (RESULTS / f"quality-bsds300-all-{name}.json").is_file()]
-    names, pending = (*names, *arrived), [name for name in pending if name not in arrived]
     for name in names:
         record, columns = measured(name, images)
         records.append(record)
@@ -152,10 +153,16 @@ def methods(*names: str, images: str = "all", peers: bool = False, pending: Sequ
         for who, scores in list(columns.items())[: None if peers else 1]:
             means = benchmark.means(scores)
             cells = [benchmark.plus_minus(means[s]["mean_annotator"], means[s]["standard_error"]) for s in SCORES]
+            if seconds:
+                cells.append(_seconds(record["seconds_per_image"][who]) if who != "people" else "")
             body.append([name if who in ("unseg", "people") else f"{name}, {who}", *cells])
-    body += [[name, PENDING, *[""] * (len(SCORES) - 1)] for name in pending]
     note = f"Mean over annotators, then over {_about(images, n)}; behind ± its standard error over images."
-    return Table(["", *SCORES.values()], body, f"{note} {_runs(records)}")
+    head = ["", *SCORES.values(), *(["seconds an image"] if seconds else [])]
+    return Table(head, body, f"{note} {_runs(records)}")
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def against_peers(*names: str, images: str = "all") -> Table:
@@ -216,7 +223,9 @@ def goals(*names: str) -> Table:
 
 PAPER_ROWS = {  # row of the paper -> the method of ours that comes nearest to its description
     "GMM": "gmm-paper",
+    "CNN": "cnn-paper",
     "KMEANS": "kmeans-paper",
+    "CNN+KMEANS": "cnn+kmeans-paper",
     "GMM+KMEANS": "gmm+kmeans-paper",
 }
 
@@ -234,21 +243,24 @@ def claimed() -> Table:
     body.append(["average", *(f"*{claims['average'][row]:.2f}*" for row in rows)])
     ours, records, n = ["ours, best cluster"], [], 300
     for row in rows:
-        if row not in PAPER_ROWS:
-            ours.append(PENDING)
-            continue
         record, columns = measured(PAPER_ROWS[row])
         records.append(record)
         n = min(n, _count(columns["unseg"]))
         found = benchmark.means(columns["unseg"])["best_cluster"]
         ours.append(benchmark.plus_minus(found["mean_annotator"], found["standard_error"]))
-    note = f"In italics: {claims['status']} ({claims['source']}). Last row: {_about('all', n)}. {_runs(records)}"
+    note = (
+        f"In italics: {claims['status']} ({claims['source']}). Last row: at least {n} images of BSDS300. "
+        f"{_runs(records)}"
+    )
     return Table(["image", *rows], [*body, ours], note)
 
 
-def beside_the_paper(row: str) -> Table:
-    """The five images and the average: the paper's claim, beside ours and scikit-learn's in both readings."""
-    claims, method = published(), PAPER_ROWS[row]
+def beside_the_paper(row: str, method: str | None = None) -> Table:
+    """The five images and the average: the paper's claim, beside ours and its peers' in both readings.
+
+    `method` is by default the one that comes nearest to the paper's description.
+    """
+    claims, method = published(), method or PAPER_ROWS[row]
     record, all_images = measured(method)
     _, five = measured(method, "five")
     peers = [who for who in five if who != "unseg"]
@@ -315,6 +327,50 @@ def readings(metrics: Sequence[str] = ("best_cluster", "mean_cluster", "covering
 def distance(ours: Sequence[float], printed: Sequence[float]) -> float:
     """Root of the mean squared difference."""
     return float(np.sqrt(np.mean((np.asarray(ours) - np.asarray(printed)) ** 2)))
+
+
+# ---- what a seed and a setting change ------------------------------------------------------------------------------
+
+
+def seeds(study: str, metrics: Sequence[str] = tuple(SCORES)) -> Table:
+    """For each variant of a study: mean over images and seeds, and the standard deviation over seeds."""
+    record = read(f"seeds-{study}")
+    body = []
+    for row in record["rows"]:
+        values = [seed_benchmark.over_seeds(row, metric) for metric in metrics]
+        name = row["variant"] if row["who"] == "unseg" else f"{row['variant']}, {row['who']}"
+        cells = [benchmark.plus_minus(float(v.mean()), seed_benchmark.spread(v)) for v in values]
+        body.append([name, *cells, _seconds(row["seconds_per_image"])])
+    note = (
+        f"Mean over annotators, over {record['n_images']} images of BSDS300 and over {len(record['seeds'])} seeds; "
+        f"behind ± the standard deviation over seeds. {_runs([record])}"
+    )
+    return Table(["", *(SCORES[metric] for metric in metrics), "seconds an image"], body, note)
+
+
+def seeds_against_peers(study: str, images: Sequence[str] = ("fifty", "five")) -> Table:
+    """Ours and each peer over several seeds, on parts of the images, and the difference seed by seed."""
+    record = read(f"seeds-{study}")
+    names = record["images"].split()
+    ours, *peers = [row for row in record["rows"] if row["variant"] == seed_benchmark.BASE]
+    body = []
+    for part in images:
+        chosen = [names.index(name) for name in IMAGES[part] if name in names]
+        about = f"{len(chosen)} {ABOUT.get(part, 'images')}"
+        for who, row in (("ours", ours), *((peer["who"], peer) for peer in peers)):
+            values = [seed_benchmark.over_seeds(row, metric, chosen) for metric in SCORES]
+            cells = [benchmark.plus_minus(float(v.mean()), benchmark.standard_error(v)) for v in values]
+            body.append([f"{about}: {who}", *cells])
+        for peer in peers:
+            pairs = [[seed_benchmark.over_seeds(row, metric, chosen) for row in (ours, peer)] for metric in SCORES]
+            found = [seed_benchmark.difference(*pair, metric) for pair, metric in zip(pairs, SCORES, strict=True)]
+            body.append([f"{about}: ours over {peer['who']}", *map(_gain, found)])
+    note = (
+        f"Mean over annotators, images and {len(record['seeds'])} seeds; behind ± its standard error over seeds. "
+        "Differences are taken seed by seed; positive is better, for VI too. A star marks where ours is behind by more "
+        f"than one standard error. {_runs([record])}"
+    )
+    return Table(["", *SCORES.values()], body, note)
 
 
 # ---- the one object of a photo --------------------------------------------------------------------------------------
@@ -468,6 +524,8 @@ def _runs(records: Sequence[dict]) -> str:
         commands = {re.sub(r"--method \S+", "--method METHOD", command) for command in commands}
     if len(commands) > 1:
         commands = {re.sub(r"--features \S+", "--features FEATURES", command) for command in commands}
+    if len(commands) > 1:
+        commands = {re.sub(r" --limit \S+", "", command) for command in commands}  # on as many images as it says
     machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
     return f"Measured on {when} with {machine} by {' and '.join(f'`{c}`' for c in sorted(commands))}."
 

@@ -395,7 +395,7 @@ def fit(
     recipe : str or Recipe
         A name of ``RECIPES``: "kim2020" [2]_ has mu = 5, with which the authors' code trains reference images (its
         default for a single image is 1); "shukla" [3]_; "kanezaki2018" [1]_ with superpixels. Or your own, such as
-        ``dataclasses.replace(RECIPES["kim2020"], continuity=1)``.
+        ``Recipe(continuity=1)``.
     start_labels : array of shape (h, w) or (b, h, w), integer, optional
         Targets of the first steps, such as those of k-means; 0 to channels - 1.
     start_iter : int

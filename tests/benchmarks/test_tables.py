@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import quality, tables
+from benchmarks import quality, seeds, tables
 
 
 def test_every_number_of_the_speed_table_is_in_the_file():
@@ -55,6 +55,7 @@ def record(method, values, peers=None, command="unseg bench quality --dataset bs
         "n_images": len(IDS),
         "settings": {"k": 4},
         "images": " ".join(IDS),
+        "seconds_per_image": dict(zip(rows, (0.25, 1.5, 13.2), strict=False)),
         "per_image": {name: {metric: given for metric in tables.SCORES} for name, given in rows.items()},
         "date": "2026-01-02T03:04:05",
         "machine": {"cores": 2, "processor": "P"},
@@ -118,19 +119,25 @@ def test_peers_are_shown_when_wanted(folder):
     assert [row[0] for row in cells(tables.methods("a", peers=True))[2:]] == ["a", "a, scikit-learn"]
 
 
-def test_what_is_to_come_says_so(folder):
-    folder("a", [0.5] * len(IDS))
-    assert cells(tables.methods("a", pending=["CNN"]))[-1] == ["CNN", "not measured yet", *[""] * 5]
+def test_time_has_two_digits_and_people_none(folder):
+    folder("a", [0.5] * len(IDS), peers={"slow": [0.5] * len(IDS), "slower": [0.5] * len(IDS)})
+    rows = cells(tables.methods("a", peers=True, seconds=True))
+    assert rows[0][-1] == "seconds an image" and [row[-1] for row in rows[2:]] == ["0.25", "1.5", "13"]
 
 
-def test_claims_are_complete_and_the_networks_are_pending(folder):
+def test_fifty_images_hold_those_of_the_paper_and_of_the_goals():
+    assert len(quality.FIFTY) == len(set(quality.FIFTY)) == 50
+    assert set(quality.FIFTY) > {*quality.PAPER_FIVE, *quality.GOALS_30}
+
+
+def test_claims_are_complete(folder):
     for method in tables.PAPER_ROWS.values():
         folder(method, [0.5] * len(IDS))
     rows = cells(tables.claimed())
     assert rows[0] == ["image", "GMM", "CNN", "KMEANS", "CNN+KMEANS", "GMM+KMEANS"]
     assert rows[2] == ["25098", "*0.63*", "*0.74*", "*0.81*", "*0.47*", "*0.60*"]
     assert rows[-2] == ["average", "*0.62*", "*0.67*", "*0.39*", "*0.48*", "*0.51*"]
-    assert rows[-1] == ["ours, best cluster", *(["0.500 ±.000", "not measured yet"] * 2), "0.500 ±.000"]
+    assert rows[-1] == ["ours, best cluster", *["0.500 ±.000"] * 5]
 
 
 def test_gains_have_a_sign_an_error_and_a_star(folder):
@@ -180,7 +187,7 @@ def test_readings_find_the_one_that_fits(folder):
         folder(method, [[v - 0.1, v + 0.1, v] for v in printed] + [0.0] * (len(IDS) - 5))
     for row in cells(tables.readings())[2:]:
         wanted = {"mean": "**0.00**", "kindest": "0.10", "first": "0.10"}[row[0].split(", ")[1].split()[0]]
-        assert row[1:] == [wanted] * 3
+        assert row[1:] == [wanted] * len(tables.PAPER_ROWS)
 
 
 def test_distance_by_hand():
@@ -192,6 +199,44 @@ def test_one_command_for_many_methods(folder):
     assert tables.methods("a").text.rstrip().endswith("by `unseg bench quality --dataset bsds300-all --method a`.")
     folder("b", [0.5] * len(IDS))
     assert "by `unseg bench quality --dataset bsds300-all --method METHOD`." in tables.methods("a", "b").text
+
+
+# ---- seeds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def study(folder):
+    """Two variants on the images; ours is .02, .04 and .06 better than the other in its three seeds."""
+    worse = np.full((3, len(IDS)), 0.4)
+    better = worse + np.array([[0.02], [0.04], [0.06]])
+    rows = [
+        {
+            "variant": variant,
+            "who": who,
+            "seconds_per_image": 7.0,
+            "scores": {metric: scores.tolist() for metric in tables.SCORES},
+        }
+        for variant in (seeds.BASE, "mu 1")
+        for who, scores in (("unseg", better), ("as published", worse))
+    ]
+    about = {key: record("a", [0])[key] for key in ("date", "machine", "images", "n_images")}
+    made = about | {"command": "unseg bench seeds --study s", "seeds": [0, 1, 2], "rows": rows}
+    (tables.RESULTS / "seeds-s.json").write_text(json.dumps(made))
+
+
+def test_spread_is_that_of_the_seeds(study):
+    rows = cells(tables.seeds("s"))
+    assert [row[0] for row in rows[2:4]] == [seeds.BASE, f"{seeds.BASE}, as published"]
+    assert rows[2][1] == "0.440 ±.020" and rows[3][1] == "0.400 ±.000" and rows[2][-1] == "7.0"
+
+
+def test_peers_are_compared_seed_by_seed(study):
+    rows = cells(tables.seeds_against_peers("s", ("goals", "five")))
+    error = f"±{0.02 / 3**0.5:.3f}".replace("±0", "±")
+    assert rows[2][:2] == ["30 of the test images: ours", f"0.440 {error}"]
+    assert rows[4][:2] == ["30 of the test images: ours over as published", f"+0.040 {error}"]
+    vi = list(tables.SCORES).index("variation_of_information") + 1
+    assert rows[4][vi] == f"−0.040 {error} \\*" and rows[5][0] == "5 images of the paper: ours"
 
 
 # ---- the files that are there ---------------------------------------------------------------------------------------
