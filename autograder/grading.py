@@ -111,13 +111,14 @@ def run_all(plan: LessonPlan, student: Student, seed: int, tasks: Iterable[str] 
 
 
 def _explain_uses(uses: dict[str, tuple[str, ...]], results: list[CheckResult]) -> None:
-    """Point from a check that failed to the student's own function below it that failed first."""
+    """Point from a check that failed to the student's own functions below it that failed too."""
     passed = {r.task for r in results} - {r.task for r in results if r.points < r.max_points}
     known = {r.task for r in results}
     for result in results:
         broken = [u for u in uses[result.id] if u in known and u not in passed]
         if result.status not in ("passed", "missing") and broken:
-            first = f"this also runs your {broken[0]}, which does not pass its own checks yet: mend that first"
+            pass_, mend = ("does not pass its own", "that") if len(broken) == 1 else ("do not pass their own", "them")
+            first = f"this also runs your {submissions.listed(broken)}, which {pass_} checks yet: mend {mend} first"
             result.hint = f"{result.hint}; {first}" if result.hint else first
 
 

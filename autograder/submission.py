@@ -194,7 +194,7 @@ def _repeated(submission: Submission, tasks: list[str]) -> list[str]:
         found = [s for s in submission.statements if name in s.defines]
         if len({s.source.strip() for s in found}) > 1:
             cells = list(dict.fromkeys(s.cell.number for s in found))
-            where = f"cells {_list(cells)}" if len(cells) > 1 else found[0].cell.label
+            where = f"cells {listed(cells)}" if len(cells) > 1 else found[0].cell.label
             notes.append(f"{name} is defined {len(found)} times ({where}); the last one is graded")
     return notes
 
@@ -205,7 +205,7 @@ def _second_hand(run: list[Statement]) -> list[str]:
     notes = [f"{c.label} is a {c.kind} cell; its code is graded all the same" for _, c in sorted(retyped.items())]
     names = sorted({name for s in run if s.cell.book for name in s.binds})
     if names:
-        notes.append(f"your notebook does not define {_list(names)}: taken from the exercise as handed out")
+        notes.append(f"your notebook does not define {listed(names)}: taken from the exercise as handed out")
     return notes[:MAX_NOTES]
 
 
@@ -218,7 +218,7 @@ def misnamed(submission: Submission, plan: LessonPlan) -> dict[str, str]:
             continue
         names = [n for s in statements for n in sorted(s.defines)]
         if names and task not in names:
-            result[task] = f"its cell (number {cell.number}) defines {_list(names)} instead"
+            result[task] = f"its cell (number {cell.number}) defines {listed(names)} instead"
     tasks = {t.name for t in plan.tasks}
     found = {n: s.cell.number for s in submission.statements for n in s.defines}
     others = {n.lower(): n for n in sorted(found.keys() - tasks)}
@@ -238,6 +238,7 @@ def unreadable(submission: Submission, plan: LessonPlan) -> dict[str, str]:
     return result
 
 
-def _list(values: Iterable[Any]) -> str:
+def listed(values: Iterable[Any]) -> str:
+    """In words: a, b and c."""
     words = [str(v) for v in values]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -9,6 +9,7 @@ from toy import COURSE, PLAN, SOLUTION
 
 from autograder import grading, release
 from autograder.course import Course, CourseError
+from autograder.lesson import CheckResult
 from autograder.report import terminal
 from autograder.sandbox import SandboxUnavailable, View, why_not
 
@@ -33,6 +34,20 @@ def test_half_of_it_gets_half_of_it_and_says_which_to_mend_first():
     assert report.checks[0].mistake == "squares instead"
     hint = next(c.hint for c in report.checks if c.id.endswith("sums_the_doubled_values"))
     assert "this also runs your double" in hint
+
+
+def test_all_that_is_to_be_mended_first_is_named():
+    def failed(task, **more):
+        return CheckResult(f"toy.{task}", task, "title", 0.0, 1.0, "failed", **more)
+
+    found = [failed("one"), failed("two"), failed("three"), failed("last", hint="look here")]
+    uses = {"toy.one": (), "toy.two": ("one",), "toy.three": ("one", "two"), "toy.last": ("one", "two", "three")}
+    grading._explain_uses(uses, found)
+    assert found[0].hint is None
+    assert found[1].hint == "this also runs your one, which does not pass its own checks yet: mend that first"
+    assert found[3].hint == (
+        "look here; this also runs your one, two and three, which do not pass their own checks yet: mend them first"
+    )
 
 
 def test_the_same_seed_gives_the_same_report_and_seeds_differ_otherwise():
