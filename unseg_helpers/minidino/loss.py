@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from unseg_helpers.minidino.augment import same_place
 
 
 def dino_loss(
@@ -45,6 +49,31 @@ def patch_loss(
     target = ((teacher.detach().float() - center) / teacher_temp).softmax(dim=-1)
     terms = -(target * (student.float() / student_temp).log_softmax(dim=-1)).sum(dim=-1)
     return (terms * inside).sum() / inside.sum().clamp_min(1)
+
+
+def pairs_of_views(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], maps: Sequence[Tensor], center: Tensor, *, teacher_temp: float
+) -> Tensor:
+    """Mean of `patch_loss` over all pairs of a student's and a teacher's view that are not the same view.
+
+    Parameters
+    ----------
+    student, teacher : sequence of Tensors of shape (b, h, w, k)
+        Outputs for the patches of s and t views; the first t views are the same.
+    maps : sequence of s Tensors
+        Of shape (b, 2, 3): where each view lies in its photo, as `unseg_helpers.minidino.augment.crops` says.
+    center : Tensor of shape (k,)
+    """
+    terms = []
+    for t, answer in enumerate(teacher):
+        for s, said in enumerate(student):
+            if s == t:
+                continue
+            index, inside = same_place(maps[s], *said.shape[1:3], maps[t], answer.shape[1:3])
+            rows = torch.arange(len(said), device=index.device)[:, None, None]
+            there = answer.flatten(1, 2)[rows, index]
+            terms.append(patch_loss(said, there, inside, center, teacher_temp=teacher_temp))
+    return torch.stack(terms).mean()
 
 
 @torch.no_grad()

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from unseg_helpers.backbones import IMAGENET_MEAN, IMAGENET_STD, choose_device
 from unseg_helpers.minidino import photos as data
-from unseg_helpers.minidino.augment import crops, same_place
+from unseg_helpers.minidino.augment import crops
 from unseg_helpers.minidino.knn import knn_accuracy
-from unseg_helpers.minidino.loss import dino_loss, patch_loss, update_center, update_teacher
+from unseg_helpers.minidino.loss import dino_loss, pairs_of_views, update_center, update_teacher
 from unseg_helpers.minidino.model import Network, load_weights
 
 
@@ -129,16 +129,10 @@ class Trainer:
             patch_output = [view for part in heads for view in part]
         target, output = target.view(2, b, -1), torch.cat([photo_large, photo_small]).view(len(maps), b, -1)
         loss = dino_loss(output, target, self.center, teacher_temp=now.teacher_temp)
-        terms = []
-        for t, answer in enumerate(patch_target.split(b)):
-            for s, said in enumerate(patch_output):
-                if s == t:
-                    continue
-                index, inside = same_place(maps[s], *said.shape[1:3], maps[t], answer.shape[1:3])
-                rows = torch.arange(b, device=index.device)[:, None, None]
-                there = answer.flatten(1, 2)[rows, index]
-                terms.append(patch_loss(said, there, inside, self.patch_center, teacher_temp=now.teacher_temp))
-        loss = loss + self.recipe.patch_weight * torch.stack(terms).mean()
+        patch_terms = pairs_of_views(
+            patch_output, patch_target.split(b), maps, self.patch_center, teacher_temp=now.teacher_temp
+        )
+        loss = loss + self.recipe.patch_weight * patch_terms
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is {loss.item()} at step {self.steps}; go on from the checkpoint with a smaller lr"
