@@ -223,13 +223,28 @@ def test_ours_is_not_behind_the_published_loop():
             assert not tables.is_behind(seeds.difference(*values, metric)), (len(part), metric)
 
 
-def test_continuity_decides_nearly_everything():
+def test_what_a_setting_changes():
     record, rows = seed_rows("cnn")
     assert len(record["seeds"]) >= 5
-    covering = {variant: seeds.over_seeds(row, "covering") for (variant, _), row in rows.items()}
-    kmeans = np.mean(tables.measured("kmeans", record["images"].split())[1]["unseg"]["covering"][0])
-    assert kmeans > 0
-    return covering
+    _, columns = tables.measured("kmeans", record["images"].split())
+    kmeans = quality.means(columns["unseg"])["covering"]["mean_annotator"]
+
+    def over(metric):
+        return {variant: seeds.over_seeds(row, metric) for (variant, _), row in rows.items()}
+
+    covering, base = over("covering"), seeds.BASE
+    mean_of = {metric: {v: values.mean() for v, values in over(metric).items()} for metric in tables.SCORES}
+    found = mean_of["covering"]
+    assert 0.005 < seeds.spread(covering[base]) < 0.025  # "a hundredth or two"
+    assert found["mu 1"] < kmeans < min(found["mu 5"], found[base], found["mu 20"])
+    assert max(found["mu 5"], found[base], found["mu 20"]) - min(found["mu 5"], found[base], found["mu 20"]) < 0.025
+    order = ["mu 1", "mu 5", base, "mu 20"]
+    for metric, sign in (("mean_cluster", 1), ("matched_miou", -1)):
+        assert all(np.diff([sign * mean_of[metric][v] for v in order]) > 0), metric  # "goes on rising", "falling"
+    assert found["25 channels"] < found["50 channels"] - 0.03
+    assert found["3 layers"] > found[base] and mean_of["boundary_f"]["3 layers"] > mean_of["boundary_f"][base]
+    seconds = {variant: row["seconds_per_image"] for (variant, _), row in rows.items()}
+    assert 1.3 < seconds["3 layers"] / seconds[base] < 3  # "about twice"
 
 
 @pytest.mark.parametrize("method", [name for name, row in quality.METHODS.items() if row.goals.get("bsds300")])
