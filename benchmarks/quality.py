@@ -359,7 +359,7 @@ METHODS = {
     "cnn-published": Method(
         cnn_ours,
         {"as published": cnn_as_published},
-        {"recipe": "kim2020", **_CNN_SIZE},
+        {"recipe": "kim2020", **_CNN_SIZE, "dtype": "float32"},
         "the network as in the authors' demo, 200 steps at a quarter of the size, weight of continuity 5",
         CNN_GOALS,
     ),

@@ -55,6 +55,7 @@ STUDIES = {
     "cnn-published": Study(
         "cnn-published", {BASE: {}}, 50, "our network beside the published loop, from the same first weights"
     ),
+    "cnn-fifty": Study("cnn", {BASE: {}}, 50, "the network of the tables on the images of cnn-published"),
 }
 
 

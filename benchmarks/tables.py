@@ -348,27 +348,40 @@ def seeds(study: str, metrics: Sequence[str] = tuple(SCORES)) -> Table:
     return Table(["", *(SCORES[metric] for metric in metrics), "seconds an image"], body, note)
 
 
-def seeds_against_peers(study: str, images: Sequence[str] = ("fifty", "five")) -> Table:
-    """Ours and each peer over several seeds, on parts of the images, and the difference seed by seed."""
-    record = read(f"seeds-{study}")
-    names = record["images"].split()
-    ours, *peers = [row for row in record["rows"] if row["variant"] == seed_benchmark.BASE]
+def seeds_against_peers(study: str, *more: str, images: Sequence[str] = ("fifty", "five")) -> Table:
+    """Methods of ours and the peers of the first over the same seeds, on parts of the images, and the differences.
+
+    `more` are studies of other methods of ours with the same images and seeds.
+    """
+    records = [read(f"seeds-{name}") for name in (study, *more)]
+    names, numbers = records[0]["images"].split(), records[0]["seeds"]
+    ours, peers = [], []
+    for record in records:
+        if record["images"].split() != names or record["seeds"] != numbers:
+            raise ValueError(f"{record['study']} has other images or seeds than {study}: measure it again")
+        first, *others = [row for row in record["rows"] if row["variant"] == seed_benchmark.BASE]
+        ours.append((record["method"], first))
+        peers += [(row["who"], row) for row in others]
     body = []
     for part in images:
         chosen = [names.index(name) for name in IMAGES[part] if name in names]
         about = f"{len(chosen)} {ABOUT.get(part, 'images')}"
-        for who, row in (("ours", ours), *((peer["who"], peer) for peer in peers)):
-            values = [seed_benchmark.over_seeds(row, metric, chosen) for metric in SCORES]
+
+        def over(row, metric, chosen=chosen):
+            return seed_benchmark.over_seeds(row, metric, chosen)
+
+        for who, row in (*ours, *peers):
+            values = [over(row, metric) for metric in SCORES]
             cells = [benchmark.plus_minus(float(v.mean()), benchmark.standard_error(v)) for v in values]
             body.append([f"{about}: {who}", *cells])
-        for peer in peers:
-            pairs = [[seed_benchmark.over_seeds(row, metric, chosen) for row in (ours, peer)] for metric in SCORES]
-            found = [seed_benchmark.difference(*pair, metric) for pair, metric in zip(pairs, SCORES, strict=True)]
-            body.append([f"{about}: ours over {peer['who']}", *map(_gain, found)])
+        for method, row in ours:
+            for who, peer in peers:
+                found = [seed_benchmark.difference(over(row, m), over(peer, m), m) for m in SCORES]
+                body.append([f"{about}: {method} over {who}", *map(_gain, found)])
     note = (
-        f"Mean over annotators, images and {len(record['seeds'])} seeds; behind ± its standard error over seeds. "
-        "Differences are taken seed by seed; positive is better, for VI too. A star marks where ours is behind by more "
-        f"than one standard error. {_runs([record])}"
+        f"Mean over annotators, images and {len(numbers)} seeds; behind ± its standard error over seeds. Differences "
+        "are taken seed by seed; positive is better, for VI too. A star marks where ours is behind by more than one "
+        f"standard error. {_runs(records)}"
     )
     return Table(["", *SCORES.values()], body, note)
 
@@ -519,13 +532,15 @@ def _runs(records: Sequence[dict]) -> str:
     first = records[0]
     dates = sorted({r["date"][:10] for r in records})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    commands = {re.sub(r" --json \S+", "", r["command"]) for r in records}
+    commands = {re.sub(r" --(json|parts) \S+", "", r["command"]) for r in records}
     if len(commands) > 1:
         commands = {re.sub(r"--method \S+", "--method METHOD", command) for command in commands}
     if len(commands) > 1:
         commands = {re.sub(r"--features \S+", "--features FEATURES", command) for command in commands}
     if len(commands) > 1:
         commands = {re.sub(r" --limit \S+", "", command) for command in commands}  # on as many images as it says
+    if len(commands) > 1:
+        commands = {re.sub(r"--study \S+", "--study STUDY", command) for command in commands}
     machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
     return f"Measured on {when} with {machine} by {' and '.join(f'`{c}`' for c in sorted(commands))}."
 

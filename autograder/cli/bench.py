@@ -214,7 +214,7 @@ def quality(dataset: str, method: str, limit: int | None, seed: int, target: Pat
 
 
 @bench.command()
-@click.option("--study", "name", default="cnn", show_default=True, help="Study: cnn or cnn-published.")
+@click.option("--study", "name", default="cnn", show_default=True, help="Study: cnn, cnn-published or cnn-fifty.")
 @click.option("--limit", type=click.IntRange(1), help="Only so many images, in place of the study's.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds, from 0 on.")
 @click.option(

@@ -220,8 +220,12 @@ def study(folder):
         for who, scores in (("unseg", better), ("as published", worse))
     ]
     about = {key: record("a", [0])[key] for key in ("date", "machine", "images", "n_images")}
-    made = about | {"command": "unseg bench seeds --study s", "seeds": [0, 1, 2], "rows": rows}
+    about |= {"command": "unseg bench seeds --study s --parts p", "seeds": [0, 1, 2]}
+    made = about | {"study": "s", "method": "a", "rows": rows}
     (tables.RESULTS / "seeds-s.json").write_text(json.dumps(made))
+    other = about | {"study": "t", "method": "b", "rows": rows[1:2]}
+    other["rows"] = [rows[1] | {"who": "unseg"}]  # as good as the peer
+    (tables.RESULTS / "seeds-t.json").write_text(json.dumps(other))
 
 
 def test_spread_is_that_of_the_seeds(study):
@@ -231,12 +235,23 @@ def test_spread_is_that_of_the_seeds(study):
 
 
 def test_peers_are_compared_seed_by_seed(study):
-    rows = cells(tables.seeds_against_peers("s", ("goals", "five")))
+    rows = cells(tables.seeds_against_peers("s", "t", images=("goals", "five")))
     error = f"±{0.02 / 3**0.5:.3f}".replace("±0", "±")
-    assert rows[2][:2] == ["30 of the test images: ours", f"0.440 {error}"]
-    assert rows[4][:2] == ["30 of the test images: ours over as published", f"+0.040 {error}"]
+    assert rows[2][:2] == ["30 of the test images: a", f"0.440 {error}"]
+    assert [row[0].split(": ")[1] for row in rows[2:7]] == [
+        *("a", "b", "as published", "a over as published", "b over as published")
+    ]
+    assert rows[5][1] == f"+0.040 {error}" and rows[6][1] == "+0.000 ±.000"
     vi = list(tables.SCORES).index("variation_of_information") + 1
-    assert rows[4][vi] == f"−0.040 {error} \\*" and rows[5][0] == "5 images of the paper: ours"
+    assert rows[5][vi] == f"−0.040 {error} \\*" and rows[7][0] == "5 images of the paper: a"
+    assert "by `unseg bench seeds --study s`." in tables.seeds_against_peers("s", "t").text
+
+
+def test_studies_of_other_seeds_are_not_compared(study):
+    path = tables.RESULTS / "seeds-t.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": [0, 1]}))
+    with pytest.raises(ValueError, match="t has other images or seeds than s"):
+        tables.seeds_against_peers("s", "t")
 
 
 # ---- the files that are there ---------------------------------------------------------------------------------------
