@@ -15,7 +15,7 @@ start: ## set everything up, build the book and serve it on http://127.0.0.1:800
 test: ## set everything up and pass all tests (what CI runs)
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory lint check-notebooks book
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup # two processes of one thread, not of two each
 
 lint: ## look at the style of the code
 	$(BIN)/ruff check .
