@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks import kmeans_speed
 from unseg_helpers import kanezaki
+from unseg_helpers.plots_kanezaki import shrink
 
 RECIPE = replace(kanezaki.RECIPES["kim2020"], channels=100, layers=2, min_labels=1)
 PLAIN = "plainly"
@@ -60,10 +61,7 @@ def photo_case(side: str) -> Case:
     """A photo at one of the sizes."""
     title, image = kmeans_speed._image("3096")
     every = SIDES[side]
-    h, w = image.shape[:2]
-    rows, columns = h // every * every, w // every * every
-    small = image[:rows, :columns].reshape(h // every, every, w // every, every, 3).mean(axis=(1, 3))
-    small = np.ascontiguousarray(small.round().astype(np.uint8))
+    small = shrink(image, -(-max(image.shape[:2]) // every))
     return Case(f"{title}, {small.shape[1]} x {small.shape[0]}", small, goal=every == 1)
 
 

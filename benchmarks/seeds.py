@@ -163,10 +163,10 @@ def _path(parts: Path | None, name: str, variant: str, seed: int) -> Path | None
 
 def _part(dataset: str, method: str, limit: int, seed: int, changes: dict, path: Path | None) -> dict:
     """One variant with one seed: from its file, if that is of the same settings and images, or measured."""
-    settings = quality.METHODS[method].settings | changes
-    wanted = {"dataset": dataset, "method": method, "seed": seed, "settings": settings}
-    wanted["images"] = " ".join(sample.name for sample in quality.DATASETS[dataset].load()[:limit])
     if path is not None and path.is_file():
+        settings = quality.METHODS[method].settings | changes
+        wanted = {"dataset": dataset, "method": method, "seed": seed, "settings": settings}
+        wanted["images"] = " ".join(sample.name for sample in quality.DATASETS[dataset].load()[:limit])
         kept = json.loads(path.read_text(encoding="utf-8"))
         if {key: kept.get(key) for key in wanted} == wanted:
             return kept
@@ -215,8 +215,7 @@ def table(result: dict) -> str:
         ours = next(r for r in result["rows"] if r["variant"] == row["variant"] and r["who"] == "unseg")
         for metric in quality.METRICS:
             gain = difference(over_seeds(ours, metric), over_seeds(row, metric), metric)
-            behind = gain["mean"] < -(gain["standard_error"] or 0.0)
-            verdict = "BEHIND by more than one standard error" if behind else "not behind"
+            verdict = "BEHIND by more than one standard error" if quality.is_behind(gain) else "not behind"
             lines.append(
                 f"  {metric}, seed by seed against {row['who']}: "
                 f"{quality.plus_minus(gain['mean'], gain['standard_error'])}: {verdict}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks import quality as benchmark
 from benchmarks import seeds as seed_benchmark
+from benchmarks.quality import is_behind
 from unseg_helpers.datasets.packs import BSDS300_TEST
 
 RESULTS = Path(__file__).parent / "results"
@@ -516,15 +517,18 @@ def _range(found: dict) -> str:
 # ---- what all tables share -----------------------------------------------------------------------------------------
 
 
-def is_behind(gain: dict) -> bool:
-    """Worse by more than one standard error of the differences."""
-    return gain["mean"] < -(gain["standard_error"] or 0.0)
-
-
 def _gain(gain: dict) -> str:
     text = f"{gain['mean']:+.3f}".replace("-", "−")
     error = f" ±{gain['standard_error']:.3f}".replace("±0.", "±.") if gain["standard_error"] is not None else ""
     return text + error + (" *" if is_behind(gain) else "").replace("*", "\\*")
+
+
+COMMON = (  # what commands of one table may differ in, and what stands for it
+    (r"--method \S+", "--method METHOD"),
+    (r"--features \S+", "--features FEATURES"),
+    (r" --limit \S+", ""),  # on as many images as the table says
+    (r"--study \S+", "--study STUDY"),
+)
 
 
 def _runs(records: Sequence[dict]) -> str:
@@ -533,14 +537,9 @@ def _runs(records: Sequence[dict]) -> str:
     dates = sorted({r["date"][:10] for r in records})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     commands = {re.sub(r" --(json|parts) \S+", "", r["command"]) for r in records}
-    if len(commands) > 1:
-        commands = {re.sub(r"--method \S+", "--method METHOD", command) for command in commands}
-    if len(commands) > 1:
-        commands = {re.sub(r"--features \S+", "--features FEATURES", command) for command in commands}
-    if len(commands) > 1:
-        commands = {re.sub(r" --limit \S+", "", command) for command in commands}  # on as many images as it says
-    if len(commands) > 1:
-        commands = {re.sub(r"--study \S+", "--study STUDY", command) for command in commands}
+    for part, common in COMMON:
+        if len(commands) > 1:
+            commands = {re.sub(part, common, command) for command in commands}
     machine = f"{first['machine']['cores']} cores ({first['machine']['processor']})"
     return f"Measured on {when} with {machine} by {' and '.join(f'`{c}`' for c in sorted(commands))}."
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unseg_helpers import gmm
+from unseg_helpers import _regions, gmm
 from unseg_helpers import kmeans as km
 from unseg_helpers.features import pixel_features
 
@@ -326,7 +326,7 @@ def co_association(
     colors = np.zeros((len(area), 1))
     if color > 0:
         colors = color * _means(pixel_features(image, space="lab", dtype=np.float64), place.ravel())[0]
-    region = _merge(votes, colors, area, _touching(place), k)
+    region = _merge(votes, colors, area, _regions.touching(place), k)
     return region[place]
 
 
@@ -354,31 +354,19 @@ def _histograms(label_maps: list[NDArray], place: NDArray) -> NDArray[np.float64
     return np.concatenate(parts, axis=1) / np.sqrt(len(label_maps))
 
 
-def _touching(place: NDArray) -> NDArray[np.intp]:
-    """Pairs of superpixels that share an edge of a pixel: (p, 2), the smaller number first."""
-    across = np.stack([place[:, :-1].ravel(), place[:, 1:].ravel()], axis=1)
-    down = np.stack([place[:-1].ravel(), place[1:].ravel()], axis=1)
-    pairs = np.sort(np.concatenate([across, down]), axis=1)
-    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-
-
 def _merge(votes: NDArray, colors: NDArray, area: NDArray, pairs: NDArray, k: int) -> NDArray[np.int32]:
     """Merge the two nearest neighbors until k regions are left: the region of each superpixel, (s,)."""
     votes, colors, area = votes.copy(), colors.copy(), area.copy()
     s = len(area)
     parent, version = np.arange(s), np.zeros(s, int)
-    neighbors: list[set[int]] = [set() for _ in range(s)]
+    neighbors = _regions.neighbors_of(pairs, s)
 
     def entry(a: int, b: int) -> tuple:
         gap = colors[a] - colors[b]
         distance = 1 - votes[a] @ votes[b] + np.sqrt(gap @ gap)
         return round(float(distance), 12), a, b, version[a], version[b]  # rounded: ties go by number on any machine
 
-    heap = []
-    for a, b in pairs.tolist():
-        neighbors[a].add(b)
-        neighbors[b].add(a)
-        heap.append(entry(a, b))
+    heap = [entry(a, b) for a, b in pairs.tolist()]
     heapq.heapify(heap)
     left = s
     while left > k and heap:
@@ -397,8 +385,7 @@ def _merge(votes: NDArray, colors: NDArray, area: NDArray, pairs: NDArray, k: in
             neighbors[c].add(a)
             heapq.heappush(heap, entry(min(a, c), max(a, c)))
         left -= 1
-    while (parent != parent[parent]).any():
-        parent = parent[parent]
+    parent = _regions.roots(parent)
     roots = np.unique(parent)
     by_area = roots[np.argsort(-area[roots], kind="stable")]
     number = np.empty(s, np.int32)

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unseg_helpers import _regions
 from unseg_helpers.features import _as_rgb
 from unseg_helpers.kmeans import _as_count
 
@@ -718,12 +719,7 @@ def _absorb(region: NDArray[np.intp], image: NDArray[np.float64], n: int, least:
     """The region that each region ends up in."""
     area = np.bincount(region.ravel(), minlength=n).astype(np.float64)
     total = np.stack([np.bincount(region.ravel(), image[..., c].ravel(), minlength=n) for c in range(3)], axis=1)
-    neighbors: list[set[int]] = [set() for _ in range(n)]
-    for one, other in ((region[:, :-1], region[:, 1:]), (region[:-1], region[1:])):
-        apart = one != other
-        for a, b in np.unique(np.stack([one[apart], other[apart]], axis=1), axis=0).tolist():
-            neighbors[a].add(b)
-            neighbors[b].add(a)
+    neighbors = _regions.neighbors_of(_regions.touching(region), n)
     parent = np.arange(n)
     heap = [(area[a], a) for a in range(n) if area[a] < least]
     heapq.heapify(heap)
@@ -744,9 +740,7 @@ def _absorb(region: NDArray[np.intp], image: NDArray[np.float64], n: int, least:
                 neighbors[b].add(c)
         if area[b] < least:
             heapq.heappush(heap, (area[b], b))
-    while (parent != parent[parent]).any():
-        parent = parent[parent]
-    return parent
+    return _regions.roots(parent)
 
 
 def segment(
